@@ -1,0 +1,130 @@
+//! MCP messages as the hub reads and writes them.
+//!
+//! Only what a proxy must look at is typed: the envelope, the method's routing fields and the keys
+//! of `_meta` the protocol owns. Everything else stays [`RawValue`]: bytes in, the same bytes out.
+//! Source: the MCP specification, revisions 2025-03-26 to 2026-07-28.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The native, stateless revision.
+pub const MODERN: &str = "2026-07-28";
+/// Revisions served through the session adapter, newest first.
+pub const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
+
+/// `_meta` key: revision a modern request speaks.
+pub const META_PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// `_meta` key: capabilities of the client for this one request.
+pub const META_CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// `_meta` key: name and version of the client; for display only.
+pub const META_CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+/// `_meta` key: name and version of the server; for display only.
+pub const META_SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+/// JSON-RPC and MCP error codes.
+pub mod code {
+    /// The body is not JSON.
+    pub const PARSE: i32 = -32700;
+    /// Not a JSON-RPC request.
+    pub const INVALID_REQUEST: i32 = -32600;
+    /// Unknown method.
+    pub const METHOD_NOT_FOUND: i32 = -32601;
+    /// Unknown tool, or parameters that break the method's or the tool's schema.
+    pub const INVALID_PARAMS: i32 = -32602;
+    /// A fault of the hub.
+    pub const INTERNAL: i32 = -32603;
+    /// An upstream or tool failure.
+    pub const SERVER: i32 = -32000;
+    /// A header differs from the body (revision 2026-07-28).
+    pub const HEADER_MISMATCH: i32 = -32020;
+    /// The request needs a client capability that was not declared (2026-07-28).
+    pub const MISSING_CAPABILITY: i32 = -32021;
+    /// Revision not served (2026-07-28).
+    pub const UNSUPPORTED_VERSION: i32 = -32022;
+}
+
+/// The id of a request: a string or an integer, kept as it was written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(pub Box<RawValue>);
+
+/// One incoming JSON-RPC message: request, notification (no `id`) or response (no `method`).
+#[derive(Debug, Deserialize)]
+pub struct Message<'a> {
+    /// Must be `2.0`.
+    #[serde(default, borrow)]
+    pub jsonrpc: Option<&'a RawValue>,
+    /// Absent in a notification.
+    #[serde(default)]
+    pub id: Option<Id>,
+    /// Absent in a response.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// An object, where the method has parameters.
+    #[serde(default, borrow)]
+    pub params: Option<&'a RawValue>,
+    /// Present in a successful response.
+    #[serde(default, borrow)]
+    pub result: Option<&'a RawValue>,
+    /// Present in a failed response.
+    #[serde(default, borrow)]
+    pub error: Option<&'a RawValue>,
+}
+
+/// A response with a result.
+#[derive(Debug, Serialize)]
+pub struct Success<'a> {
+    /// Always `2.0`.
+    pub jsonrpc: &'static str,
+    /// The id of the request, byte for byte.
+    pub id: &'a Id,
+    /// The result, byte for byte.
+    pub result: &'a RawValue,
+}
+
+/// A response with an error. `id` is `null` when the request's id could not be read.
+#[derive(Debug, Serialize)]
+pub struct Failure<'a> {
+    /// Always `2.0`.
+    pub jsonrpc: &'static str,
+    /// The id of the request.
+    pub id: Option<&'a Id>,
+    /// What went wrong.
+    pub error: ErrorObject,
+}
+
+/// The `error` member of a response.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ErrorObject {
+    /// See [`code`].
+    pub code: i32,
+    /// One sentence without internals.
+    pub message: String,
+    /// `code`, `request_id`, `retry_after_ms` and what the code's table names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_json::Value>,
+}
+
+/// A notification.
+#[derive(Debug, Serialize)]
+pub struct Notification<'a> {
+    /// Always `2.0`.
+    pub jsonrpc: &'static str,
+    /// Such as `notifications/progress`.
+    pub method: &'a str,
+    /// The notification's parameters.
+    pub params: &'a RawValue,
+}
+
+/// `params` of `tools/call`. Unknown members are ignored, as JSON-RPC asks.
+#[derive(Debug, Deserialize)]
+pub struct CallToolParams<'a> {
+    /// Canonical id or wire alias.
+    pub name: String,
+    /// The tool's arguments; absent means `{}`.
+    #[serde(default, borrow)]
+    pub arguments: Option<&'a RawValue>,
+    /// Per-request metadata.
+    #[serde(default, borrow, rename = "_meta")]
+    pub meta: Option<&'a RawValue>,
+}
