@@ -1,1 +1,8 @@
-//! Stub.
+#![doc = include_str!("../docs/ARCHITECTURE.md")]
+
+pub mod auth;
+pub mod caller;
+pub mod policy;
+pub mod router;
+pub mod store;
+pub mod upstream;

@@ -1,0 +1,25 @@
+//! Who calls, from where, under which correlation id: what every step of a call may need to know.
+
+use crate::auth::Principal;
+use shared::id::CorrelationId;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The circumstances of one request, made once by the transport.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The authenticated principal.
+    pub principal: Arc<Principal>,
+    /// Joins everything the request causes.
+    pub correlation_id: CorrelationId,
+    /// `req_…`: this one request, in answers and logs.
+    pub request_id: Arc<str>,
+    /// W3C trace context; `None` when the client sent none.
+    pub traceparent: Option<Arc<str>>,
+    /// Address of the client, after trusted proxies; `None` over stdio.
+    pub address: Option<IpAddr>,
+    /// The door the request came through, such as `mcp`, `rest`, `stdio`.
+    pub door: &'static str,
+    /// How many workflow or nested calls stand above this one.
+    pub depth: u8,
+}

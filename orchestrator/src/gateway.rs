@@ -1,0 +1,151 @@
+//! The call: every step, in order, on one screen.
+//!
+//! `transport`, the REST routes, the CLI and workflow steps all come through [`Gateway::call`].
+//! Errors become wire formats elsewhere.
+
+mod judged;
+mod listing;
+mod run;
+
+pub use listing::{ListedTool, Listing};
+
+use crate::approvals::Approvals;
+use crate::audit::Audit;
+use crate::auth::Auth;
+use crate::cache::ReadCache;
+use crate::caller::Caller;
+use crate::error::CallError;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::policy::{Decision, Permit, Policy};
+use crate::router::Router;
+use bytes::Bytes;
+use judged::Judged;
+use shared::clock::SharedClock;
+use shared::tasks::Tasks;
+use shared::tool::{Output, Progress};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A tool call, decoded.
+#[derive(Debug, Clone)]
+pub struct ToolCall {
+    /// Who, from where.
+    pub caller: Caller,
+    /// Canonical id, wire alias or other id, as sent.
+    pub name: String,
+    /// JSON object, as sent; empty means `{}`.
+    pub arguments: Bytes,
+    /// Proof of an approval, when the caller has one.
+    pub approval_token: Option<String>,
+    /// Same key, same effect; one is made for mutations that bring none.
+    pub idempotency_key: Option<String>,
+    /// How long the caller waits; `None` means the tool's class decides.
+    pub budget: Option<Duration>,
+    /// Where progress goes.
+    pub progress: Progress,
+    /// Fires when the caller gives up.
+    pub cancelled: CancellationToken,
+}
+
+/// A result with what the caller is told beside it.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The result.
+    pub output: Arc<Output>,
+    /// Came from the cache of reads.
+    pub cached: bool,
+}
+
+/// How the steps are bounded.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// Budget of a normal tool.
+    pub normal_timeout: Duration,
+    /// Budget of a long-running tool.
+    pub long_timeout: Duration,
+    /// Deepest nesting of calls that call.
+    pub max_depth: u8,
+}
+
+/// The steps, wired together once by `app`.
+pub struct Gateway {
+    /// Bounds.
+    pub config: GatewayConfig,
+    /// Who?
+    pub auth: Arc<Auth>,
+    /// Where to?
+    pub router: Router,
+    /// May they?
+    pub policy: Arc<Policy>,
+    /// Did people agree?
+    pub approvals: Arc<Approvals>,
+    /// Is it written down?
+    pub audit: Arc<Audit>,
+    /// How often?
+    pub limits: Arc<Limits>,
+    /// Seen before?
+    pub ledger: Arc<Ledger>,
+    /// Known already?
+    pub cache: Arc<ReadCache>,
+    /// How often, how long, how bad?
+    pub metrics: Arc<Metrics>,
+    /// What time is it?
+    pub clock: SharedClock,
+    /// Work that outlives its caller.
+    pub tasks: Tasks,
+}
+
+impl Gateway {
+    /// Makes one tool call. A read ends with its caller; a change goes on without one, and its
+    /// outcome is recorded, unless the caller cancels.
+    ///
+    /// # Errors
+    /// [`CallError`], one variant per step.
+    pub async fn call(self: &Arc<Self>, call: ToolCall) -> Result<Answer, CallError> {
+        let started = tokio::time::Instant::now();
+        let judged = match self.judge(call).await {
+            Ok(judged) => judged,
+            Err((service, tool, error)) => {
+                self.metrics.call_ended(&service, &tool, started.elapsed(), Some(&error));
+                return Err(error);
+            }
+        };
+        let (service, tool) = judged.labels();
+        let answer = if judged.is_read() {
+            self.recorded(judged).await
+        } else {
+            let gateway = Arc::clone(self);
+            let detached = self.tasks.spawn("call", async move { gateway.recorded(judged).await });
+            detached.await.unwrap_or(Err(CallError::Internal))
+        };
+        self.metrics.call_ended(&service, &tool, started.elapsed(), answer.as_ref().err());
+        answer
+    }
+
+    /// Intent before, outcome after, whatever happens in between.
+    async fn recorded(&self, call: Judged) -> Result<Answer, CallError> {
+        let record = self.audit.open(call.intent()).await.map_err(|_full| CallError::Unrecorded)?;
+        let answer = self.decided(&call).await;
+        record.close(call.outcome(&answer));
+        answer
+    }
+
+    /// Policy, approval, limits; then the effect.
+    async fn decided(&self, call: &Judged) -> Result<Answer, CallError> {
+        let permit = match self.policy.decide(&call.policy_request()) {
+            Decision::Deny(denial) => return Err(CallError::Denied(denial)),
+            Decision::Allow(permit) => permit,
+            Decision::Ask(ask) => self.approved(call, ask).await?,
+        };
+        self.limits.admit(&call.caller, &call.route.tool.id, &call.route.service).map_err(CallError::Limited)?;
+        self.run(call, permit).await
+    }
+
+    /// Reads may be known already; changes happen once per idempotency key.
+    async fn run(&self, call: &Judged, permit: Permit) -> Result<Answer, CallError> {
+        if call.is_read() { self.read(call, &permit).await } else { self.change(call, &permit).await }
+    }
+}

@@ -1,0 +1,7 @@
+//! What a principal may call: a [`Permit`], an [`Ask`] for people, or a [`Denial`].
+//!
+//! Pure: no I/O and no `async`. The default is no.
+
+mod decision;
+
+pub use decision::{Ask, Decision, Denial, Permit, Reach, Request};
