@@ -108,6 +108,8 @@ pub struct ToolFacts {
     pub open_world: bool,
     /// Results hold secrets: never cached or logged.
     pub sensitive: bool,
+    /// The answer changes by itself: never cached.
+    pub live: bool,
     /// Other ids that mean this tool.
     pub aliases: Vec<String>,
     /// SHA-256 (hex) over the definition; pinned.

@@ -76,6 +76,8 @@ pub struct Spec {
     pub open_world: bool,
     /// Results hold secrets or personal data.
     pub sensitive: bool,
+    /// The answer changes by itself (a queue, a log, a state): never cached.
+    pub live: bool,
     /// Other ids that mean this tool.
     pub aliases: &'static [&'static str],
 }
@@ -94,6 +96,7 @@ impl Spec {
             destructive: matches!(effect, Effect::Critical),
             open_world: false,
             sensitive: false,
+            live: false,
             aliases: &[],
         }
     }
@@ -137,6 +140,13 @@ impl Spec {
     #[must_use]
     pub const fn sensitive(mut self) -> Self {
         self.sensitive = true;
+        self
+    }
+
+    /// The answer changes by itself (a queue, a log, a state): never cached.
+    #[must_use]
+    pub const fn live(mut self) -> Self {
+        self.live = true;
         self
     }
 
