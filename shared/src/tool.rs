@@ -3,9 +3,11 @@
 //! Authors implement [`TypedTool`]; [`Typed`] turns one into the object-safe [`Tool`] the harness
 //! serves. Transport formats are not known here.
 
+mod alias;
 mod definition;
 mod typed;
 
+pub use alias::{MAX_ALIAS, distinct_alias, wire_alias};
 pub use definition::{Effect, Spec, ToolDefinition};
 pub use typed::{Typed, TypedTool, boxed};
 
