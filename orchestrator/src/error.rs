@@ -1,5 +1,6 @@
 //! The one error of a tool call: a variant per step, a code each.
 
+use crate::metrics::ErrorType;
 use crate::policy::Denial;
 use crate::upstream::UpstreamError;
 use shared::arguments::{Refusal, Violation};
@@ -106,26 +107,32 @@ impl CallError {
             _ => None,
         }
     }
+}
 
-    /// The `error_type` label of `mcp_errors_total`.
-    #[must_use]
-    pub const fn metric_label(&self) -> &'static str {
-        match self {
-            Self::Upstream(UpstreamError::Timeout) => "timeout",
-            Self::Upstream(UpstreamError::Unreachable(_) | UpstreamError::Lost(_)) => "unreachable",
-            Self::Upstream(UpstreamError::BreakerOpen { .. }) => "breaker_open",
-            Self::Upstream(_) => "upstream",
-            Self::UnknownTool(_) | Self::Malformed(_) | Self::Invalid(_) | Self::Conflict(_) => {
-                "validation"
-            }
-            Self::Unauthorized
-            | Self::Denied(_)
-            | Self::ApprovalRequired(_)
-            | Self::ApprovalInvalid(_)
-            | Self::TooDeep
-            | Self::Quarantined(_) => "denied",
-            Self::ApprovalFlood | Self::Limited(_) => "rate_limited",
-            Self::OutcomeUnknown | Self::Unrecorded | Self::Stopping | Self::Internal => "internal",
+impl From<&CallError> for ErrorType {
+    fn from(error: &CallError) -> Self {
+        match error {
+            CallError::Upstream(error) => match error {
+                UpstreamError::Timeout => Self::Timeout,
+                UpstreamError::Unreachable(_) | UpstreamError::Lost(_) => Self::Unreachable,
+                UpstreamError::BreakerOpen { .. } => Self::BreakerOpen,
+                _ => Self::Upstream,
+            },
+            CallError::UnknownTool(_)
+            | CallError::Malformed(_)
+            | CallError::Invalid(_)
+            | CallError::Conflict(_) => Self::Validation,
+            CallError::Unauthorized
+            | CallError::Denied(_)
+            | CallError::ApprovalRequired(_)
+            | CallError::ApprovalInvalid(_)
+            | CallError::TooDeep
+            | CallError::Quarantined(_) => Self::Denied,
+            CallError::ApprovalFlood | CallError::Limited(_) => Self::RateLimited,
+            CallError::OutcomeUnknown
+            | CallError::Unrecorded
+            | CallError::Stopping
+            | CallError::Internal => Self::Internal,
         }
     }
 }

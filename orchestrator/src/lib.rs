@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod caller;
+pub mod metrics;
 pub mod policy;
 pub mod router;
 pub mod store;
