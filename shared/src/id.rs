@@ -84,7 +84,7 @@ impl CorrelationId {
         }
     }
 
-    /// A new UUIDv7.
+    /// A new `UUIDv7`.
     #[must_use]
     pub fn fresh() -> Self {
         Self(Arc::from(uuid::Uuid::now_v7().to_string().as_str()))
