@@ -63,6 +63,12 @@ impl Tasks {
         self.token.cancelled().await;
     }
 
+    /// Whether a stop was asked for.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
     /// The signal itself, for `select!` and for children of it.
     #[must_use]
     pub fn token(&self) -> CancellationToken {
@@ -79,6 +85,28 @@ impl Tasks {
                 tasks: self.running.lock().iter().map(|(k, v)| (*k, *v)).collect(),
             },
         }
+    }
+}
+
+/// Ends when this process is asked to stop, by SIGTERM or SIGINT. A handler that cannot be installed
+/// is logged; then only the other signal ends the wait.
+pub async fn until_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let wait = |kind: SignalKind, name: &'static str| async move {
+        match signal(kind) {
+            Ok(mut stream) => {
+                stream.recv().await;
+                tracing::info!(event = "stop_requested", signal = name, "asked to stop");
+            }
+            Err(error) => {
+                tracing::error!(event = "signal_failed", signal = name, %error, "no signal handler");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate(), "SIGTERM") => {}
+        () = wait(SignalKind::interrupt(), "SIGINT") => {}
     }
 }
 
