@@ -6,4 +6,5 @@ pub mod metrics;
 pub mod policy;
 pub mod router;
 pub mod store;
+pub mod transport;
 pub mod upstream;

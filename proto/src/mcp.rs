@@ -54,8 +54,8 @@ pub struct Message<'a> {
     /// Must be `2.0`.
     #[serde(default, borrow)]
     pub jsonrpc: Option<&'a RawValue>,
-    /// Absent in a notification.
-    #[serde(default)]
+    /// Absent in a notification; an explicit `null` is kept, since it is neither.
+    #[serde(default, deserialize_with = "present")]
     pub id: Option<Id>,
     /// Absent in a response.
     #[serde(default)]
@@ -116,15 +116,46 @@ pub struct Notification<'a> {
     pub params: &'a RawValue,
 }
 
-/// `params` of `tools/call`. Unknown members are ignored, as JSON-RPC asks.
-#[derive(Debug, Deserialize)]
-pub struct CallToolParams<'a> {
-    /// Canonical id or wire alias.
-    pub name: String,
-    /// The tool's arguments; absent means `{}`.
-    #[serde(default, borrow)]
-    pub arguments: Option<&'a RawValue>,
+/// The members of `params` the hub looks at, whatever the method. Unknown ones are ignored, as
+/// JSON-RPC asks; a member that stands twice is refused.
+#[derive(Debug, Default, Deserialize)]
+pub struct Params<'a> {
     /// Per-request metadata.
     #[serde(default, borrow, rename = "_meta")]
     pub meta: Option<&'a RawValue>,
+    /// `tools/call`, `prompts/get`: canonical id or wire alias.
+    #[serde(default, borrow)]
+    pub name: Option<&'a RawValue>,
+    /// `resources/read`: which one.
+    #[serde(default, borrow)]
+    pub uri: Option<&'a RawValue>,
+    /// `tasks/…`: which one.
+    #[serde(default, borrow, rename = "taskId")]
+    pub task_id: Option<&'a RawValue>,
+    /// `tools/call`: the tool's arguments; absent means `{}`.
+    #[serde(default, borrow)]
+    pub arguments: Option<&'a RawValue>,
+    /// Lists: where the last page ended.
+    #[serde(default, borrow)]
+    pub cursor: Option<&'a RawValue>,
+    /// `initialize`: the revision the client wants.
+    #[serde(default, borrow, rename = "protocolVersion")]
+    pub protocol_version: Option<&'a RawValue>,
+    /// `initialize`: what the client can do.
+    #[serde(default, borrow)]
+    pub capabilities: Option<&'a RawValue>,
+    /// `notifications/cancelled`: which request.
+    #[serde(default, borrow, rename = "requestId")]
+    pub request_id: Option<&'a RawValue>,
+    /// `logging/setLevel`: least severity.
+    #[serde(default, borrow)]
+    pub level: Option<&'a RawValue>,
+    /// `subscriptions/listen`: what the client wants to hear of.
+    #[serde(default, borrow)]
+    pub notifications: Option<&'a RawValue>,
+}
+
+/// Keeps `null` apart from absence.
+fn present<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<Id>, D::Error> {
+    Id::deserialize(reader).map(Some)
 }
