@@ -3,7 +3,7 @@
 //! Nothing here knows the hub's rules or any one spoke. The pieces, in reading order: the terms of a
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
 //! ([`call_token`], [`grant`]), and what every process stands on ([`clock`], [`config`], [`secret`],
-//! [`tasks`], [`redact`], [`telemetry`]). Programs run through [`exec`].
+//! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`].
 
 pub mod arguments;
 pub mod call_token;
@@ -11,6 +11,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod exec;
+pub mod files;
 pub mod grant;
 pub mod id;
 pub mod redact;
