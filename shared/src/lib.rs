@@ -3,7 +3,8 @@
 //! Nothing here knows the hub's rules or any one spoke. The pieces, in reading order: the terms of a
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
 //! ([`call_token`], [`grant`]), and what every process stands on ([`clock`], [`config`], [`secret`],
-//! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`].
+//! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`], work
+//! on other systems through [`outbound`].
 
 pub mod arguments;
 pub mod call_token;
@@ -14,6 +15,7 @@ pub mod exec;
 pub mod files;
 pub mod grant;
 pub mod id;
+pub mod outbound;
 pub mod redact;
 pub mod secret;
 pub mod tasks;
