@@ -4,6 +4,7 @@ pub mod auth;
 pub mod caller;
 pub mod metrics;
 pub mod policy;
+pub mod resilience;
 pub mod router;
 pub mod store;
 pub mod transport;

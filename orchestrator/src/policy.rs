@@ -5,3 +5,5 @@
 mod decision;
 
 pub use decision::{Ask, Decision, Denial, Permit, Reach, Request};
+#[cfg(test)]
+pub(crate) use decision::unproven;

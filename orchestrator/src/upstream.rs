@@ -3,6 +3,9 @@
 //! The seam [`Upstream`] and its terms. How calls are protected is `resilience`'s matter, which tool
 //! lives where is `router`'s.
 
+#[cfg(test)]
+pub(crate) mod scripted;
+
 use crate::policy::{Permit, Reach};
 use async_trait::async_trait;
 use bytes::Bytes;

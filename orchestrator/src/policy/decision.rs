@@ -204,3 +204,29 @@ impl Reach {
         &self.tool
     }
 }
+
+/// Proofs without a policy, for tests of what comes after it.
+#[cfg(test)]
+pub(crate) mod unproven {
+    use super::{Arc, Effect, Permit, Reach, ToolId};
+
+    /// A permit for `effect` on `tool`.
+    pub(crate) fn permit(tool: &ToolId, effect: Effect) -> Permit {
+        Permit {
+            principal: Arc::from("key:test"),
+            tool: tool.clone(),
+            effect,
+            rule: Arc::from("test"),
+            authority: None,
+            grant: None,
+        }
+    }
+
+    /// Leave to ask about `tool`.
+    pub(crate) fn reach(tool: &ToolId) -> Reach {
+        Reach {
+            principal: Arc::from("key:test"),
+            tool: tool.clone(),
+        }
+    }
+}
