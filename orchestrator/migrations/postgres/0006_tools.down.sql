@@ -1,0 +1,2 @@
+DROP TABLE tool_aliases;
+DROP TABLE tool_pins;

@@ -1,0 +1,2 @@
+DROP TABLE approval_votes;
+DROP TABLE approvals;

@@ -1,0 +1,2 @@
+DROP TABLE effect_ledger;
+DROP TABLE hub_instances;

@@ -1,0 +1,309 @@
+//! One connection of either database: runs statements, turns rows into [`Row`]s.
+
+use super::address::Place;
+use super::statement::{Argument, Outcome, Row, Statement};
+use super::{DatabaseUrl, StoreError};
+use futures::TryStreamExt;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteRow, SqliteSynchronous,
+};
+use sqlx::{Column, Either, Postgres, Row as _, Sqlite, TypeInfo, Value, ValueRef};
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long one waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long SQLite waits for another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that read a SQLite file; each is a thread.
+const SQLITE_READERS: u32 = 8;
+
+/// Connections for readers and for the writer.
+#[derive(Clone)]
+pub(in crate::store) enum Pools {
+    /// One connection writes, others read.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    /// All connections do both.
+    Postgres(PgPool),
+}
+
+impl Pools {
+    pub(in crate::store) async fn open(url: &DatabaseUrl, size: u32) -> Result<Self, StoreError> {
+        match &url.0 {
+            Place::Memory => {
+                let options = sqlite_options().in_memory(true);
+                let write = sqlite_pool(1, options).await?;
+                let read = write.clone();
+                Ok(Self::Sqlite { read, write })
+            }
+            Place::File(path) => {
+                make_file(path)?;
+                let options = sqlite_options()
+                    .filename(path)
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full);
+                let write = sqlite_pool(1, options.clone()).await?;
+                let readers = size.clamp(1, SQLITE_READERS);
+                let read = sqlite_pool(readers, options.pragma("query_only", "ON")).await?;
+                Ok(Self::Sqlite { read, write })
+            }
+            Place::Postgres(options) => {
+                let options = options.as_ref().clone().application_name("waygate").options([
+                    ("statement_timeout", "30000"),
+                    ("lock_timeout", "5000"),
+                    ("idle_in_transaction_session_timeout", "30000"),
+                ]);
+                let pool = PgPoolOptions::new()
+                    .max_connections(size.max(2))
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .connect_with(options)
+                    .await
+                    .map_err(classify)?;
+                Ok(Self::Postgres(pool))
+            }
+        }
+    }
+
+    pub(in crate::store) async fn reader(&self) -> Result<Connection, sqlx::Error> {
+        match self {
+            Self::Sqlite { read, .. } => read.acquire().await.map(Connection::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        }
+    }
+
+    pub(in crate::store) async fn writer(&self) -> Result<Connection, sqlx::Error> {
+        match self {
+            Self::Sqlite { write, .. } => write.acquire().await.map(Connection::Sqlite),
+            Self::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        }
+    }
+
+    pub(in crate::store) async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+fn sqlite_options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .thread_name(|n| format!("sqlite-{n}"))
+}
+
+async fn sqlite_pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // An in-memory database lives as long as its connection.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options)
+        .await
+        .map_err(classify)
+}
+
+/// Makes the file and its folder, readable by the owner only.
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let unavailable = |error| StoreError::Unavailable(Some(sqlx::Error::Io(error)));
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(unavailable)?;
+    }
+    let opened = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path);
+    opened.map(drop).map_err(unavailable)
+}
+
+/// A connection taken from a pool; goes back when dropped.
+pub(in crate::store) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl Connection {
+    /// Runs one statement.
+    pub(in crate::store) async fn run(
+        &mut self,
+        statement: &Statement,
+    ) -> Result<Outcome, sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => run_sqlite(connection, statement).await,
+            Self::Postgres(connection) => run_postgres(connection, statement).await,
+        }
+    }
+
+    /// Runs text without arguments; several statements are allowed.
+    pub(in crate::store) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+            Self::Postgres(connection) => {
+                sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop)
+            }
+        }
+    }
+
+    /// Begins a transaction that may write.
+    pub(in crate::store) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let sql = match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN",
+        };
+        self.run(&Statement::new(sql)).await.map(drop)
+    }
+
+    /// Gives the connection up instead of back: its state is not known.
+    pub(in crate::store) fn discard(&mut self) {
+        match self {
+            Self::Sqlite(connection) => connection.close_on_drop(),
+            Self::Postgres(connection) => connection.close_on_drop(),
+        }
+    }
+
+    pub(in crate::store) const fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+}
+
+async fn run_sqlite(
+    connection: &mut SqliteConnection,
+    statement: &Statement,
+) -> Result<Outcome, sqlx::Error> {
+    let mut query = sqlx::query(statement.sql());
+    for argument in &statement.arguments {
+        query = match argument.clone() {
+            Argument::Null => query.bind(None::<String>),
+            Argument::NullInteger => query.bind(None::<i64>),
+            Argument::Text(text) => query.bind(text),
+            Argument::Integer(value) => query.bind(value),
+            Argument::Bytes(bytes) => query.bind(bytes),
+        };
+    }
+    let mut outcome = Outcome::default();
+    let mut parts = query.fetch_many(connection);
+    while let Some(part) = parts.try_next().await? {
+        match part {
+            Either::Left(result) => outcome.touched += result.rows_affected(),
+            Either::Right(row) => outcome.rows.push(sqlite_row(&row)?),
+        }
+    }
+    Ok(outcome)
+}
+
+async fn run_postgres(
+    connection: &mut PgConnection,
+    statement: &Statement,
+) -> Result<Outcome, sqlx::Error> {
+    let mut query = sqlx::query(statement.sql());
+    for argument in &statement.arguments {
+        query = match argument.clone() {
+            Argument::Null => query.bind(None::<String>),
+            Argument::NullInteger => query.bind(None::<i64>),
+            Argument::Text(text) => query.bind(text),
+            Argument::Integer(value) => query.bind(value),
+            Argument::Bytes(bytes) => query.bind(bytes),
+        };
+    }
+    let mut outcome = Outcome::default();
+    let mut parts = query.fetch_many(connection);
+    while let Some(part) = parts.try_next().await? {
+        match part {
+            Either::Left(result) => outcome.touched += result.rows_affected(),
+            Either::Right(row) => outcome.rows.push(postgres_row(&row)?),
+        }
+    }
+    Ok(outcome)
+}
+
+fn sqlite_row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
+    let mut values = HashMap::with_capacity(row.len());
+    for column in row.columns() {
+        let value = row.try_get_raw(column.ordinal())?.to_owned();
+        let kind = value.type_info().name().to_owned();
+        let argument = if value.is_null() {
+            Argument::Null
+        } else {
+            match kind.as_str() {
+                "INTEGER" | "BOOLEAN" => Argument::Integer(row.try_get(column.ordinal())?),
+                "BLOB" => Argument::Bytes(row.try_get(column.ordinal())?),
+                _ => Argument::Text(row.try_get_unchecked(column.ordinal())?),
+            }
+        };
+        values.insert(column.name().to_owned(), argument);
+    }
+    Ok(Row(values))
+}
+
+fn postgres_row(row: &PgRow) -> Result<Row, sqlx::Error> {
+    let mut values = HashMap::with_capacity(row.len());
+    for column in row.columns() {
+        let at = column.ordinal();
+        let argument = if row.try_get_raw(at)?.is_null() {
+            Argument::Null
+        } else {
+            match column.type_info().name() {
+                "INT8" => Argument::Integer(row.try_get(at)?),
+                "INT4" => Argument::Integer(i64::from(row.try_get::<i32, _>(at)?)),
+                "BOOL" => Argument::Integer(i64::from(row.try_get::<bool, _>(at)?)),
+                "BYTEA" => Argument::Bytes(row.try_get(at)?),
+                _ => Argument::Text(row.try_get(at)?),
+            }
+        };
+        values.insert(column.name().to_owned(), argument);
+    }
+    Ok(Row(values))
+}
+
+/// Sorts an error by what the caller does about it.
+pub(in crate::store) fn classify(error: sqlx::Error) -> StoreError {
+    match &error {
+        sqlx::Error::Database(inner) if inner.is_unique_violation() => StoreError::Exists(error),
+        sqlx::Error::Database(_) if !is_connection_error(&error) => StoreError::Refused(error),
+        _ if is_connection_error(&error) => StoreError::Unavailable(Some(error)),
+        _ => StoreError::Refused(error),
+    }
+}
+
+/// The same transaction may work when it is tried again: somebody else was in the way.
+pub(in crate::store) fn is_transient(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(inner) = error else {
+        return false;
+    };
+    let code = inner.code().unwrap_or_default();
+    if inner.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+        return matches!(code.as_ref(), "40001" | "40P01" | "55P03");
+    }
+    // SQLITE_BUSY and SQLITE_LOCKED; the extended code keeps the primary one in its low byte.
+    code.parse::<u32>()
+        .is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// The connection is of no more use.
+pub(in crate::store) fn is_connection_error(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // Classes of PostgreSQL: connection exceptions, operator intervention (shutdown).
+        sqlx::Error::Database(inner) => inner
+            .code()
+            .is_some_and(|code| code.len() == 5 && (code.starts_with("08") || code.starts_with("57P"))),
+        _ => false,
+    }
+}
