@@ -1,6 +1,7 @@
 //! One connection of either database: runs statements, turns rows into [`Row`]s.
 
 use super::address::Place;
+use super::engine::PoolStats;
 use super::statement::{Argument, Outcome, Row, Statement};
 use super::{DatabaseUrl, StoreError};
 use futures::TryStreamExt;
@@ -10,7 +11,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteRow, SqliteSynchronous,
 };
-use sqlx::{Column, Either, Postgres, Row as _, Sqlite, TypeInfo, Value, ValueRef};
+use sqlx::{Column, Either, Executor, Postgres, Row as _, Sqlite, TypeInfo, Value, ValueRef};
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
@@ -53,11 +54,15 @@ impl Pools {
                 Ok(Self::Sqlite { read, write })
             }
             Place::Postgres(options) => {
-                let options = options.as_ref().clone().application_name("waygate").options([
-                    ("statement_timeout", "30000"),
-                    ("lock_timeout", "5000"),
-                    ("idle_in_transaction_session_timeout", "30000"),
-                ]);
+                let options = options
+                    .as_ref()
+                    .clone()
+                    .application_name("waygate")
+                    .options([
+                        ("statement_timeout", "30000"),
+                        ("lock_timeout", "5000"),
+                        ("idle_in_transaction_session_timeout", "30000"),
+                    ]);
                 let pool = PgPoolOptions::new()
                     .max_connections(size.max(2))
                     .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -80,6 +85,22 @@ impl Pools {
         match self {
             Self::Sqlite { write, .. } => write.acquire().await.map(Connection::Sqlite),
             Self::Postgres(pool) => pool.acquire().await.map(Connection::Postgres),
+        }
+    }
+
+    pub(in crate::store) fn stats(&self) -> PoolStats {
+        let count = |idle: usize| u32::try_from(idle).unwrap_or(u32::MAX);
+        match self {
+            Self::Sqlite { read, .. } => PoolStats {
+                open: read.size(),
+                idle: count(read.num_idle()),
+                max: read.options().get_max_connections(),
+            },
+            Self::Postgres(pool) => PoolStats {
+                open: pool.size(),
+                idle: count(pool.num_idle()),
+                max: pool.options().get_max_connections(),
+            },
         }
     }
 
@@ -118,7 +139,10 @@ async fn sqlite_pool(size: u32, options: SqliteConnectOptions) -> Result<SqliteP
 fn make_file(path: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::OpenOptionsExt;
     let unavailable = |error| StoreError::Unavailable(Some(sqlx::Error::Io(error)));
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         std::fs::create_dir_all(folder).map_err(unavailable)?;
     }
     let opened = std::fs::OpenOptions::new()
@@ -150,10 +174,14 @@ impl Connection {
     /// Runs text without arguments; several statements are allowed.
     pub(in crate::store) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self {
-            Self::Sqlite(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
-            Self::Postgres(connection) => {
-                sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop)
-            }
+            Self::Sqlite(connection) => sqlx::raw_sql(sql)
+                .execute(&mut **connection)
+                .await
+                .map(drop),
+            Self::Postgres(connection) => sqlx::raw_sql(sql)
+                .execute(&mut **connection)
+                .await
+                .map(drop),
         }
     }
 
@@ -194,7 +222,7 @@ async fn run_sqlite(
         };
     }
     let mut outcome = Outcome::default();
-    let mut parts = query.fetch_many(connection);
+    let mut parts = connection.fetch_many(query);
     while let Some(part) = parts.try_next().await? {
         match part {
             Either::Left(result) => outcome.touched += result.rows_affected(),
@@ -219,7 +247,7 @@ async fn run_postgres(
         };
     }
     let mut outcome = Outcome::default();
-    let mut parts = query.fetch_many(connection);
+    let mut parts = connection.fetch_many(query);
     while let Some(part) = parts.try_next().await? {
         match part {
             Either::Left(result) => outcome.touched += result.rows_affected(),
@@ -284,7 +312,10 @@ pub(in crate::store) fn is_transient(error: &sqlx::Error) -> bool {
         return false;
     };
     let code = inner.code().unwrap_or_default();
-    if inner.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() {
+    if inner
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some()
+    {
         return matches!(code.as_ref(), "40001" | "40P01" | "55P03");
     }
     // SQLITE_BUSY and SQLITE_LOCKED; the extended code keeps the primary one in its low byte.
@@ -301,9 +332,9 @@ pub(in crate::store) fn is_connection_error(error: &sqlx::Error) -> bool {
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
         // Classes of PostgreSQL: connection exceptions, operator intervention (shutdown).
-        sqlx::Error::Database(inner) => inner
-            .code()
-            .is_some_and(|code| code.len() == 5 && (code.starts_with("08") || code.starts_with("57P"))),
+        sqlx::Error::Database(inner) => inner.code().is_some_and(|code| {
+            code.len() == 5 && (code.starts_with("08") || code.starts_with("57P"))
+        }),
         _ => false,
     }
 }

@@ -63,7 +63,10 @@ impl Store {
         let (queue, jobs) = mpsc::channel(QUEUE);
         // Its own tasks: the writer stops after everybody else, when the store is closed.
         let tasks = Tasks::new();
-        tasks.spawn("store writer", writer::run(pools.clone(), jobs, tasks.token()));
+        tasks.spawn(
+            "store writer",
+            writer::run(pools.clone(), jobs, tasks.token()),
+        );
         Ok(Self(Arc::new(Inner {
             pools,
             queue,
@@ -133,7 +136,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read(Statement::new("SELECT 1 AS alive")).await.map(drop)
+        self.read(Statement::new("SELECT 1 AS alive"))
+            .await
+            .map(drop)
     }
 
     /// Connections of this moment.
@@ -152,7 +157,10 @@ impl Store {
     pub async fn close(&self) {
         let leftover = self.0.tasks.shutdown(CLOSE_TIMEOUT).await;
         if !leftover.is_empty() {
-            tracing::error!(event = "store_close", "the queue of writes did not empty in time");
+            tracing::error!(
+                event = "store_close",
+                "the queue of writes did not empty in time"
+            );
         }
         self.0.pools.close().await;
     }

@@ -1,7 +1,9 @@
 //! A statement with its arguments, and the rows it gives back, for either database.
 
 use super::StoreError;
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// One value bound to a statement. JSON travels as text, times as microseconds since 1970.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +65,7 @@ impl From<Vec<u8>> for Argument {
 /// SQL with `$1 … $n`, its arguments, and how many rows it must touch.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    pub(in crate::store) sql: &'static str,
+    sql: Sql,
     pub(in crate::store) arguments: Vec<Argument>,
     pub(in crate::store) expected: Option<u64>,
 }
@@ -73,9 +75,28 @@ impl Statement {
     #[must_use]
     pub const fn new(sql: &'static str) -> Self {
         Self {
-            sql,
+            sql: Sql::Written(sql),
             arguments: Vec::new(),
             expected: None,
+        }
+    }
+
+    /// A statement whose text was put together from parts of the program, such as one row of
+    /// placeholders repeated. Input goes into arguments, never in here.
+    #[must_use]
+    pub(crate) const fn generated(sql: Arc<str>) -> Self {
+        Self {
+            sql: Sql::Generated(sql),
+            arguments: Vec::new(),
+            expected: None,
+        }
+    }
+
+    /// The text, as the driver wants it.
+    pub(in crate::store) fn sql(&self) -> SqlStr {
+        match &self.sql {
+            Sql::Written(text) => text.into_sql_str(),
+            Sql::Generated(text) => AssertSqlSafe(Arc::clone(text)).into_sql_str(),
         }
     }
 
@@ -93,6 +114,13 @@ impl Statement {
         self.expected = Some(rows);
         self
     }
+}
+
+/// SQL that is part of the program, never of its input.
+#[derive(Debug, Clone)]
+enum Sql {
+    Written(&'static str),
+    Generated(Arc<str>),
 }
 
 /// What one statement did.

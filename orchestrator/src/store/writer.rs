@@ -124,10 +124,7 @@ async fn attempt_once(pools: &Pools, group: &[Job]) -> Result<Vec<Answer>, Failu
     result
 }
 
-async fn transaction(
-    connection: &mut Connection,
-    group: &[Job],
-) -> Result<Vec<Answer>, Failure> {
+async fn transaction(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, Failure> {
     connection.begin().await.map_err(Failure::Before)?;
     let mut answers = Vec::with_capacity(group.len());
     for job in group {
@@ -144,7 +141,11 @@ async fn batch(connection: &mut Connection, statements: &[Statement]) -> Result<
     let mut outcomes = Vec::with_capacity(statements.len());
     for (at, statement) in statements.iter().enumerate() {
         let refusal = match connection.run(statement).await {
-            Ok(outcome) if statement.expected.is_none_or(|rows| rows == outcome.touched) => {
+            Ok(outcome)
+                if statement
+                    .expected
+                    .is_none_or(|rows| rows == outcome.touched) =>
+            {
                 outcomes.push(outcome);
                 continue;
             }
