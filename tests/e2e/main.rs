@@ -1,0 +1,8 @@
+//! Whole installations on loopback: real hub, real spokes, real clients, real crashes.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
+
+mod approvals;
+mod clients;
+mod failures;
+mod lifecycle;
+mod observation;
