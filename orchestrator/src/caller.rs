@@ -1,5 +1,8 @@
 //! Who calls, from where, under which correlation id: what every step of a call may need to know.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use crate::auth::Principal;
 use shared::id::CorrelationId;
 use std::net::IpAddr;
@@ -22,4 +25,17 @@ pub struct Caller {
     pub door: &'static str,
     /// How many workflow or nested calls stand above this one.
     pub depth: u8,
+    /// Method, path and headers as policies read them; `None` over stdio and for nested calls.
+    pub http: Option<Arc<HttpFacts>>,
+}
+
+/// What policies may ask about an HTTP request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HttpFacts {
+    /// Upper case, such as `POST`.
+    pub method: String,
+    /// Without query, such as `/mcp`.
+    pub path: String,
+    /// Lower-case names with values; only those of [`crate::policy::Policy::headers`], never credentials.
+    pub headers: Vec<(String, String)>,
 }

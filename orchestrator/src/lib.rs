@@ -1,7 +1,10 @@
 #![doc = include_str!("../docs/ARCHITECTURE.md")]
 
 pub mod auth;
+pub mod cache;
 pub mod caller;
+pub mod keys;
+pub mod limits;
 pub mod metrics;
 pub mod policy;
 pub mod resilience;

@@ -3,7 +3,9 @@
 //! Pure: no I/O and no `async`. The default is no.
 
 mod decision;
+mod limit;
 
-pub use decision::{Ask, Decision, Denial, Permit, Reach, Request};
 #[cfg(test)]
 pub(crate) use decision::unproven;
+pub use decision::{Ask, Decision, Denial, Permit, Reach, Request};
+pub use limit::{Rates, RuleLimit};

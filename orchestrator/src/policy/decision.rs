@@ -2,6 +2,7 @@
 
 use crate::auth::Principal;
 use crate::caller::Caller;
+use crate::policy::RuleLimit;
 use serde_json::Value;
 use shared::call_token::Authority;
 use shared::grant::{Grant, GrantError, GrantedCall};
@@ -49,6 +50,7 @@ pub struct Permit {
     rule: Arc<str>,
     authority: Option<Authority>,
     grant: Option<Grant>,
+    limits: Arc<[RuleLimit]>,
 }
 
 impl Permit {
@@ -64,7 +66,19 @@ impl Permit {
             rule: Arc::clone(rule),
             authority: waived.then(|| Authority::Waiver(rule.to_string())),
             grant: None,
+            limits: Arc::default(),
         }
+    }
+
+    pub(in crate::policy) fn under(mut self, limits: Arc<[RuleLimit]>) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Limits of the rules this call falls under, to be counted before it is made.
+    #[must_use]
+    pub fn limits(&self) -> &[RuleLimit] {
+        &self.limits
     }
 
     /// The principal it was given to.
@@ -112,6 +126,7 @@ pub struct Ask {
     effect: Effect,
     rule: Arc<str>,
     arguments_hash: Arc<str>,
+    pub(in crate::policy) limits: Arc<[RuleLimit]>,
     /// How many different people must say yes; at least 1.
     pub approvers: u32,
     /// Roles that may say yes; empty means whoever may approve.
@@ -132,6 +147,7 @@ impl Ask {
             effect: request.effect,
             rule: Arc::clone(rule),
             arguments_hash: Arc::from(request.arguments_hash),
+            limits: Arc::default(),
             approvers: approvers.max(1),
             roles: Vec::new(),
             self_approval: false,
@@ -164,6 +180,7 @@ impl Ask {
             rule: self.rule,
             authority: Some(Authority::Approval(grant.approval_id.clone())),
             grant: Some(grant),
+            limits: self.limits,
         })
     }
 }
@@ -182,14 +199,22 @@ pub struct Denial {
 pub struct Reach {
     principal: Arc<str>,
     tool: ToolId,
+    asks: bool,
 }
 
 impl Reach {
-    pub(in crate::policy) fn of(principal: &Principal, tool: &ToolId) -> Self {
+    pub(in crate::policy) fn of(principal: &Principal, tool: &ToolId, asks: bool) -> Self {
         Self {
             principal: Arc::clone(&principal.id),
             tool: tool.clone(),
+            asks,
         }
+    }
+
+    /// Whether a call of the tool's worst effect may have to wait for people.
+    #[must_use]
+    pub const fn asks(&self) -> bool {
+        self.asks
     }
 
     /// The principal it was given to.
@@ -219,6 +244,7 @@ pub(crate) mod unproven {
             rule: Arc::from("test"),
             authority: None,
             grant: None,
+            limits: Arc::default(),
         }
     }
 
@@ -227,6 +253,7 @@ pub(crate) mod unproven {
         Reach {
             principal: Arc::from("key:test"),
             tool: tool.clone(),
+            asks: false,
         }
     }
 }
