@@ -26,13 +26,13 @@ pub(crate) fn complaints(text: &str) -> Vec<String> {
     complaints
 }
 
-/// Folders of `services/` without a container built from a target of their name, and the hub.
+/// Folders of `services/` without a container built from the target of their crate, and the hub.
 pub(crate) fn missing_containers(tree: &Tree) -> Vec<String> {
     let compose = parse(tree.text("docker-compose.yml"));
     let dockerfile = tree.text("deploy/docker/Dockerfile");
     let folders = manifests::folders(tree)
         .into_iter()
-        .map(|folder| (folder.clone(), folder));
+        .map(|folder| (folder.clone(), format!("spoke_{folder}")));
     let mut complaints = Vec::new();
     for (name, target) in folders.chain([(HUB.to_owned(), "waygate".to_owned())]) {
         let service = services(&compose).find(|(service, _)| *service == name);

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Brings what the tests need besides Rust and Node: servers from the distribution's packages and two
+# independent MCP clients from the Python and npm registries. Fast when everything is there.
+#
+# The clients go to WAYGATE_TEST_CLIENTS (default: waygate-ci in the user's cache folder): `python/`
+# is a virtual environment, `node/node_modules` the npm packages, both pinned in tests/clients.
+# What it leaves out: Docker (tests that need it say so) and the Rust toolchain.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+clients=${WAYGATE_TEST_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/waygate-ci}
+# Program to look for, and the Debian package that brings it.
+packages=(
+  cc:gcc
+  sshd:openssh-server
+  nginx:nginx
+  initdb:postgresql
+  python3:python3
+  curl:curl
+)
+
+main() {
+  require cargo "Rust: https://rustup.rs"
+  require node "Node 20 or later"
+  require npm "npm"
+  install_packages
+  python_client
+  node_client
+}
+
+require() {
+  command -v "$1" >/dev/null && return
+  echo "test-deps: $1 is missing; install $2" >&2
+  exit 1
+}
+
+present() {
+  command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 ]] || compgen -G "/usr/lib/postgresql/*/bin/$1" >/dev/null
+}
+
+install_packages() {
+  local entry missing=()
+  for entry in "${packages[@]}"; do
+    present "${entry%%:*}" || missing+=("${entry#*:}")
+  done
+  command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
+  ((${#missing[@]})) || return 0
+
+  local root=()
+  if ((EUID != 0)); then
+    command -v sudo >/dev/null && root=(sudo)
+  fi
+  if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ((${#root[@]} == 0)); }; then
+    echo "test-deps: missing: ${missing[*]}; install them with your package manager" >&2
+    exit 1
+  fi
+  echo "test-deps: installing ${missing[*]}"
+  "${root[@]}" apt-get update -qq
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Runs "$3…" unless the stamp $1 already holds the content of file $2.
+unless_done() {
+  local stamp=$1 source=$2
+  shift 2
+  cmp -s "$source" "$stamp" && return
+  "$@"
+  cp "$source" "$stamp"
+}
+
+python_client() {
+  unless_done "$clients/python/.installed" tests/clients/requirements.txt install_python
+}
+
+install_python() {
+  echo "test-deps: Python client into $clients/python"
+  python3 -m venv --clear "$clients/python"
+  "$clients/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+}
+
+node_client() {
+  unless_done "$clients/node/.installed" tests/clients/package-lock.json install_node
+}
+
+install_node() {
+  echo "test-deps: TypeScript client into $clients/node"
+  mkdir -p "$clients/node"
+  cp tests/clients/package.json tests/clients/package-lock.json "$clients/node/"
+  npm ci --prefix "$clients/node" --ignore-scripts --no-audit --no-fund --silent
+}
+
+main "$@"
