@@ -27,13 +27,15 @@ deps: ## servers and clients the tests need
 	deploy/scripts/test-deps.sh
 
 test: deps ## every test, documentation examples first
+	cargo build --workspace --bins --locked
 	cargo test --workspace --doc --locked --quiet
 	$(RUN) --workspace
 
 test-unit: ## tests beside the code
 	$(RUN) --workspace --lib
 
-test-integration: deps ## stores and services
+test-integration: deps ## stores, services, whole installations
+	cargo build --workspace --bins --locked
 	$(RUN) --workspace --test '*'
 
 test-transport: deps ## every transport of the hub

@@ -2,13 +2,13 @@
 # Brings what the tests need besides Rust and Node: servers from the distribution's packages and two
 # independent MCP clients from the Python and npm registries. Fast when everything is there.
 #
-# The clients go to WAYGATE_TEST_CLIENTS (default: waygate-ci in the user's cache folder): `python/`
-# is a virtual environment, `node/node_modules` the npm packages, both pinned in tests/clients.
+# The clients go to WAYGATE_CLIENTS (default: waygate-ci/clients in the user's cache folder): `venv/`
+# is a virtual environment, `node_modules/` the npm packages, both pinned in tests/clients.
 # What it leaves out: Docker (tests that need it say so) and the Rust toolchain.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-clients=${WAYGATE_TEST_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/waygate-ci}
+clients=${WAYGATE_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/waygate-ci/clients}
 # Program to look for, and the Debian package that brings it.
 packages=(
   cc:gcc
@@ -69,24 +69,24 @@ unless_done() {
 }
 
 python_client() {
-  unless_done "$clients/python/.installed" tests/clients/requirements.txt install_python
+  unless_done "$clients/venv/.installed" tests/clients/requirements.txt install_python
 }
 
 install_python() {
-  echo "test-deps: Python client into $clients/python"
-  python3 -m venv --clear "$clients/python"
-  "$clients/python/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+  echo "test-deps: Python client into $clients/venv"
+  python3 -m venv --clear "$clients/venv"
+  "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
 }
 
 node_client() {
-  unless_done "$clients/node/.installed" tests/clients/package-lock.json install_node
+  unless_done "$clients/node_modules/.installed" tests/clients/package-lock.json install_node
 }
 
 install_node() {
-  echo "test-deps: TypeScript client into $clients/node"
-  mkdir -p "$clients/node"
-  cp tests/clients/package.json tests/clients/package-lock.json "$clients/node/"
-  npm ci --prefix "$clients/node" --ignore-scripts --no-audit --no-fund --silent
+  echo "test-deps: TypeScript client into $clients/node_modules"
+  mkdir -p "$clients"
+  cp tests/clients/package.json tests/clients/package-lock.json "$clients/"
+  npm ci --prefix "$clients" --ignore-scripts --no-audit --no-fund --silent
 }
 
 main "$@"

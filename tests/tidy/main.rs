@@ -39,6 +39,11 @@ fn every_hub_module_has_its_place_in_the_table() {
 }
 
 #[test]
+fn the_map_of_the_hub_is_the_table() {
+    none(&modules::misdrawn(&Tree::read()));
+}
+
+#[test]
 fn crates_known_to_one_module_stay_there() {
     none(&Tree::read().each_rust("", modules::strangers));
 }

@@ -10,24 +10,24 @@ use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 use crate::tree::Tree;
 
 /// The hub, top to bottom: a module uses only those above it, so there is no cycle, and reading the
-/// table upwards is reading a call downwards.
+/// table upwards is reading a call downwards. The map in the hub's document says the same.
 const HUB: &[&str] = &[
     "metrics",
     "keys",
     "store",
-    "cache",
     "auth",
     "caller",
     "policy",
-    "limits",
     "audit",
+    "limits",
     "approvals",
     "ledger",
     "upstream",
-    "resilience",
     "router",
-    "registry",
+    "cache",
     "error",
+    "resilience",
+    "registry",
     "gateway",
     "master",
     "transport",
@@ -91,6 +91,32 @@ pub(crate) fn unlisted(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
+/// Modules that the hub's document describes in another order than the table, or not at all.
+pub(crate) fn misdrawn(tree: &Tree) -> Vec<String> {
+    let map = tree.text("orchestrator/docs/ARCHITECTURE.md").lines();
+    let rows = map.filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let drawn: Vec<&str> = rows
+        .map(|(module, _)| module)
+        .filter(|it| HUB.contains(it))
+        .collect();
+    let expected: Vec<&str> = HUB
+        .iter()
+        .copied()
+        .filter(|it| drawn.contains(it))
+        .collect();
+    let modules = modules(tree);
+    let missing = modules.iter().filter(|it| !drawn.contains(&it.as_str()));
+    let mut complaints: Vec<String> = missing
+        .map(|module| format!("ARCHITECTURE.md does not describe {module}"))
+        .collect();
+    if drawn != expected {
+        complaints.push(format!(
+            "ARCHITECTURE.md draws {drawn:?}, the table says {expected:?}"
+        ));
+    }
+    complaints
+}
+
 /// Complaints about crates named outside the places that may know them.
 pub(crate) fn strangers(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -117,6 +143,15 @@ pub(crate) fn routes(path: &str, text: &str) -> Vec<String> {
     lines
         .map(|line| format!("{path}:{line}: a spoke's routes are the harness's"))
         .collect()
+}
+
+/// The hub's modules by the files there are.
+fn modules(tree: &Tree) -> BTreeSet<String> {
+    let files = tree
+        .rust()
+        .filter(|file| file.path.starts_with("orchestrator/src/"));
+    let modules = files.filter_map(|file| place(&file.path).first().cloned());
+    modules.filter(|it| it != "lib" && it != "main").collect()
 }
 
 /// The module path of a file: `orchestrator/src/policy/rule.rs` is `[policy, rule]`.
