@@ -17,8 +17,11 @@ pub mod meta;
 pub mod origin;
 pub mod refusal;
 pub mod render;
+pub mod reports;
 pub mod revision;
 pub mod seen;
+pub mod sessions;
 pub mod settings;
+pub mod sse;
 
 pub use settings::HttpSettings;

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 /// Forwarded addresses looked at; a longer list is cut on the client's side.
 const MAX_HOPS: usize = 16;
 
-/// The client behind `peer`. The right-most address of `X-Forwarded-For` that is no trusted proxy
+/// The client behind `peer`.
+///
+/// The right-most address of `X-Forwarded-For` that is no trusted proxy
 /// counts, since everything left of it was written by whoever that is; then `X-Real-IP`, then
 /// `CF-Connecting-IP`.
 #[must_use]

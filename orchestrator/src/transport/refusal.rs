@@ -24,7 +24,7 @@ pub struct Refusal {
     /// One sentence for the caller, without internals.
     pub message: Cow<'static, str>,
     /// Facts for programs.
-    pub details: Map<String, Value>,
+    pub details: Box<Map<String, Value>>,
     /// When to come back; `None` when waiting does not help.
     pub retry_after: Option<Duration>,
     /// Headers of the answer.
@@ -38,7 +38,7 @@ impl Refusal {
         Self {
             code,
             message: message.into(),
-            details: Map::new(),
+            details: Box::default(),
             retry_after: None,
             headers: Vec::new(),
         }
@@ -121,7 +121,7 @@ impl Refusal {
             Code::InternalError => proto::mcp::code::INTERNAL,
             _ => proto::mcp::code::SERVER,
         };
-        let fault = Fault::new(code, self.message.clone()).with_data(Value::Object(data));
+        let fault = Fault::new(code, self.message.clone()).with_data(Value::Object(*data));
         let kind = (
             http::header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),

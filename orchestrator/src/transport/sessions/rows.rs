@@ -1,0 +1,105 @@
+//! The statements behind sessions.
+
+use super::{Session, micros, moment};
+use crate::auth::Principal;
+use crate::store::{Row, Statement, StoreError};
+use crate::transport::revision::Revision;
+use parking_lot::Mutex;
+use shared::tool::LogLevel;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+/// Sessions one principal may have; the ones unused longest go first.
+const MAX_PER_PRINCIPAL: i64 = 200;
+
+pub(super) fn insert(
+    session: &Session,
+    principal: &Principal,
+    client: &str,
+    now: i64,
+) -> Vec<Statement> {
+    let insert = Statement::new(
+        "INSERT INTO mcp_sessions (id, organization_id, namespace_id, principal, protocol, client, \
+         created_at, last_activity, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(session.id.as_str())
+    .bind(&*principal.organization)
+    .bind(&*principal.namespace)
+    .bind(&*principal.id)
+    .bind(session.revision.as_str())
+    .bind(client)
+    .bind(now)
+    .bind(now)
+    .bind(micros(session.expires_at));
+    let surplus = Statement::new(
+        "DELETE FROM mcp_sessions WHERE principal = $1 AND id NOT IN (SELECT id FROM mcp_sessions \
+         WHERE principal = $2 ORDER BY last_activity DESC, id LIMIT $3)",
+    )
+    .bind(&*principal.id)
+    .bind(&*principal.id)
+    .bind(MAX_PER_PRINCIPAL);
+    vec![insert, surplus]
+}
+
+pub(super) fn select(id: &str) -> Statement {
+    Statement::new(
+        "SELECT principal, protocol, log_level, last_activity, expires_at FROM mcp_sessions WHERE id = $1",
+    )
+    .bind(id)
+}
+
+pub(super) fn session(id: &str, row: &Row) -> Result<Session, StoreError> {
+    let revision = Revision::parse(row.text("protocol")?).ok_or(StoreError::Column("protocol"))?;
+    let level = row.optional_text("log_level")?.and_then(log_level);
+    Ok(Session {
+        principal: Arc::from(row.text("principal")?),
+        expires_at: moment(row.integer("expires_at")?),
+        touched: AtomicI64::new(row.integer("last_activity")?),
+        log_level: Mutex::new(level),
+        ..Session::new(id.to_owned(), Arc::default(), revision, moment(0))
+    })
+}
+
+pub(super) fn touch(id: &str, now: i64) -> Statement {
+    Statement::new("UPDATE mcp_sessions SET last_activity = $1 WHERE id = $2")
+        .bind(now)
+        .bind(id)
+}
+
+pub(super) fn set_log_level(id: &str, level: LogLevel) -> Statement {
+    Statement::new("UPDATE mcp_sessions SET log_level = $1 WHERE id = $2")
+        .bind(log_level_word(level))
+        .bind(id)
+}
+
+pub(super) fn delete(id: &str) -> Statement {
+    Statement::new("DELETE FROM mcp_sessions WHERE id = $1").bind(id)
+}
+
+pub(super) fn delete_over(now: i64) -> Statement {
+    Statement::new("DELETE FROM mcp_sessions WHERE expires_at <= $1").bind(now)
+}
+
+pub(super) fn count() -> Statement {
+    Statement::new("SELECT COUNT(*) AS open FROM mcp_sessions")
+}
+
+const fn log_level_word(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warning => "warning",
+        LogLevel::Error => "error",
+    }
+}
+
+fn log_level(word: &str) -> Option<LogLevel> {
+    [
+        LogLevel::Debug,
+        LogLevel::Info,
+        LogLevel::Warning,
+        LogLevel::Error,
+    ]
+    .into_iter()
+    .find(|level| log_level_word(*level) == word)
+}
