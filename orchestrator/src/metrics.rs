@@ -81,10 +81,7 @@ pub struct PoolSize {
 pub struct Metrics {
     registry: Registry,
     tools: RwLock<HashSet<(String, String)>>,
-    calls: IntCounterVec,
-    call_seconds: HistogramVec,
-    call_errors: IntCounterVec,
-    service_health: IntGaugeVec,
+    calls: Calls,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     connections: IntGauge,
@@ -92,16 +89,46 @@ pub struct Metrics {
     commands: IntCounterVec,
     pool: IntGaugeVec,
     query_seconds: HistogramVec,
-    server_up: IntGaugeVec,
-    breaker: IntGaugeVec,
-    retries: IntCounterVec,
-    cache: IntCounterVec,
     redis_fallback: IntGauge,
-    limited: IntCounterVec,
     approvals: IntCounterVec,
     approvals_pending: IntGauge,
     sessions: IntGaugeVec,
     audit_records: IntCounterVec,
+}
+
+/// Tool calls and what they are made to.
+struct Calls {
+    ended: IntCounterVec,
+    seconds: HistogramVec,
+    errors: IntCounterVec,
+    health: IntGaugeVec,
+    server_up: IntGaugeVec,
+    breaker: IntGaugeVec,
+    retries: IntCounterVec,
+    cache: IntCounterVec,
+    limited: IntCounterVec,
+}
+
+impl Calls {
+    fn new(new: &New) -> Self {
+        let tool = &["service", "tool"];
+        let took = "Duration of tool calls.";
+        let failed = "Tool calls without a result.";
+        let breaker = "0 closed, 1 half-open, 2 open.";
+        let again = "Attempts after the first.";
+        let cache = "Look-ups in the cache of reads.";
+        Self {
+            ended: new.counters("mcp_requests_total", "Tool calls.", tool),
+            seconds: new.histograms("mcp_request_duration_seconds", took, tool, CALL_BUCKETS),
+            errors: new.counters("mcp_errors_total", failed, &["service", "error_type"]),
+            health: new.gauges("mcp_service_health", "1 when healthy.", &["service"]),
+            server_up: new.gauges("waygate_mcp_server_up", "1 when it answers.", &["server"]),
+            breaker: new.gauges("waygate_breaker_state", breaker, &["target", "class"]),
+            retries: new.counters("waygate_retries_total", again, &["target"]),
+            cache: new.counters("waygate_cache_requests_total", cache, &["result"]),
+            limited: new.counters("waygate_rate_limited_total", "Refused calls.", &["scope"]),
+        }
+    }
 }
 
 impl Metrics {
@@ -112,24 +139,17 @@ impl Metrics {
     #[must_use]
     pub fn new(version: &str) -> Self {
         let new = New(Registry::new());
+        new.add(ProcessCollector::for_self());
         let build = new.gauges("waygate_build_info", "Version of this build.", &["version"]);
         build.with_label_values(&[version]).set(1);
-        new.add(ProcessCollector::for_self());
+        let route = &["method", "endpoint"];
+        let answered = "Duration of HTTP requests.";
+        let command = &["plugin", "command"];
+        let ran = "Duration of commands.";
+        let asked = "Duration of store operations.";
         Self {
             tools: RwLock::default(),
-            calls: new.counters("mcp_requests_total", "Tool calls.", &["service", "tool"]),
-            call_seconds: new.histograms(
-                "mcp_request_duration_seconds",
-                "Duration of tool calls.",
-                &["service", "tool"],
-                CALL_BUCKETS,
-            ),
-            call_errors: new.counters(
-                "mcp_errors_total",
-                "Tool calls without a result.",
-                &["service", "error_type"],
-            ),
-            service_health: new.gauges("mcp_service_health", "1 when healthy.", &["service"]),
+            calls: Calls::new(&new),
             requests: new.counters(
                 "waygate_requests_total",
                 "HTTP requests.",
@@ -137,55 +157,34 @@ impl Metrics {
             ),
             request_seconds: new.histograms(
                 "waygate_request_duration_seconds",
-                "Duration of HTTP requests.",
-                &["method", "endpoint"],
+                answered,
+                route,
                 CALL_BUCKETS,
             ),
             connections: new.gauge("waygate_active_connections", "Requests being answered."),
             plugin_seconds: new.histograms(
                 "waygate_plugin_execution_seconds",
-                "Duration of commands.",
-                &["plugin", "command"],
+                ran,
+                command,
                 CALL_BUCKETS,
             ),
             commands: new.counters("waygate_commands_total", "Commands.", &["action", "status"]),
             pool: new.gauges(
                 "waygate_db_pool_connections",
-                "Connections of the store.",
+                "The store's pool.",
                 &["state"],
             ),
             query_seconds: new.histograms(
                 "waygate_db_query_duration_seconds",
-                "Duration of store operations.",
+                asked,
                 &["operation"],
                 QUERY_BUCKETS,
             ),
-            server_up: new.gauges("waygate_mcp_server_up", "1 when it answers.", &["server"]),
-            breaker: new.gauges(
-                "waygate_breaker_state",
-                "0 closed, 1 half-open, 2 open.",
-                &["target", "class"],
-            ),
-            retries: new.counters(
-                "waygate_retries_total",
-                "Attempts after the first.",
-                &["target"],
-            ),
-            cache: new.counters(
-                "waygate_cache_requests_total",
-                "Look-ups in the cache of reads.",
-                &["result"],
-            ),
             redis_fallback: new.gauge("waygate_redis_fallback_active", "1 when Redis is away."),
-            limited: new.counters("waygate_rate_limited_total", "Refused calls.", &["scope"]),
             approvals: new.counters("waygate_approvals_total", "Approvals by state.", &["state"]),
             approvals_pending: new.gauge("waygate_approvals_pending", "Approvals that wait."),
             sessions: new.gauges("waygate_sessions_active", "Open sessions.", &["transport"]),
-            audit_records: new.counters(
-                "waygate_audit_records_total",
-                "Audit records.",
-                &["action"],
-            ),
+            audit_records: new.counters("waygate_audit_records_total", "Records.", &["action"]),
             registry: new.0,
         }
     }
@@ -200,19 +199,20 @@ impl Metrics {
     ) {
         let tool = self.bounded(service, tool);
         let labels = [service, tool];
-        self.calls.with_label_values(&labels).inc();
-        self.call_seconds
+        self.calls.ended.with_label_values(&labels).inc();
+        self.calls
+            .seconds
             .with_label_values(&labels)
             .observe(took.as_secs_f64());
         if let Some(error) = error {
             let labels = [service, error.into().as_str()];
-            self.call_errors.with_label_values(&labels).inc();
+            self.calls.errors.with_label_values(&labels).inc();
         }
     }
 
     /// The health of one service was seen.
     pub fn service_health(&self, service: &str, healthy: bool) {
-        let gauge = self.service_health.with_label_values(&[service]);
+        let gauge = self.calls.health.with_label_values(&[service]);
         gauge.set(i64::from(healthy));
     }
 
@@ -259,27 +259,29 @@ impl Metrics {
 
     /// A third-party server was seen, or not.
     pub fn server_up(&self, server: &str, up: bool) {
-        self.server_up
+        self.calls
+            .server_up
             .with_label_values(&[server])
             .set(i64::from(up));
     }
 
     /// A breaker changed: 0 closed, 1 half-open, 2 open.
     pub fn breaker_state(&self, target: &str, class: &str, state: u8) {
-        self.breaker
+        self.calls
+            .breaker
             .with_label_values(&[target, class])
             .set(i64::from(state));
     }
 
     /// A call to `target` is sent again.
     pub fn retried(&self, target: &str) {
-        self.retries.with_label_values(&[target]).inc();
+        self.calls.retries.with_label_values(&[target]).inc();
     }
 
     /// The cache of reads was asked.
     pub fn cache_used(&self, hit: bool) {
         let result = if hit { "hit" } else { "miss" };
-        self.cache.with_label_values(&[result]).inc();
+        self.calls.cache.with_label_values(&[result]).inc();
     }
 
     /// Redis went away, or came back.
@@ -289,7 +291,7 @@ impl Metrics {
 
     /// A call was refused by the limit of this scope.
     pub fn rate_limited(&self, scope: &str) {
-        self.limited.with_label_values(&[scope]).inc();
+        self.calls.limited.with_label_values(&[scope]).inc();
     }
 
     /// An approval reached this state.

@@ -3,11 +3,15 @@
 //! The seam [`Upstream`] and its terms. How calls are protected is `resilience`'s matter, which tool
 //! lives where is `router`'s.
 
+mod facts;
+pub mod grpc;
+pub mod local;
 #[cfg(test)]
 pub(crate) mod scripted;
 
 use crate::policy::{Permit, Reach};
 use async_trait::async_trait;
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use shared::id::ToolId;
@@ -123,6 +127,16 @@ impl PartialEq for ToolFacts {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id && self.digest == other.digest
     }
+}
+
+/// One digest (hex) over those of `tools`, which must be sorted by id.
+#[must_use]
+pub fn manifest_digest(tools: &[Arc<ToolFacts>]) -> String {
+    let mut all = Context::new(&SHA256);
+    for tool in tools {
+        all.update(tool.digest.as_bytes());
+    }
+    hex::encode(all.finish())
 }
 
 /// Health words of `interfaces.md` 3.
