@@ -46,8 +46,17 @@ local_stack() {
   say "Building (the first time takes some minutes)"
   cargo build --locked --bins --profile "$profile"
   waygate=$(program)
+  export WAYGATE_URL=$url WAYGATE_ENV=${WAYGATE_ENV:-development}
   "$waygate" secrets generate
+  admin_key
   start_hub
+}
+
+# The first admin key, straight into the store. It is kept in secrets/ with the other secrets.
+admin_key() {
+  if [[ -s secrets/api_key && -f data/waygate.db ]]; then return; fi
+  (umask 077 && "$waygate" keys create --local --json --name admin --role admin | field key >secrets/api_key)
+  [[ -s secrets/api_key ]] || fail "no admin key was made"
 }
 
 check_rust() {
@@ -70,7 +79,7 @@ start_hub() {
   say "Starting hub and spokes on loopback"
   stop >/dev/null
   mkdir -p data logs
-  WAYGATE_ENV=${WAYGATE_ENV:-development} "$waygate" up >logs/quickstart.log 2>&1 &
+  "$waygate" up >logs/quickstart.log 2>&1 &
   echo $! >"$pid_file"
   [[ $after == stop ]] && trap stop EXIT
   wait_until_ready 30 || { tail -n 20 logs/quickstart.log >&2; fail "not ready after 30 s; see logs/quickstart.log"; }
@@ -119,8 +128,8 @@ docker_stack() {
   waygate=in_container
 }
 
-# The image makes the secrets, so that no toolchain is needed here. Files are readable inside the
-# containers by uid 1000; the folder is closed to everybody else on this machine.
+# The image makes the secrets, so that no toolchain is needed here. Inside the containers they are
+# read by uid 1000, so they are made readable; the folder is closed to everybody else here.
 docker_secrets() {
   mkdir -p secrets
   chmod 700 secrets
@@ -128,11 +137,14 @@ docker_secrets() {
   image=$("${compose[@]}" config | sed -n 's/^ *image: *\(.*waygate\/waygate:.*\)$/\1/p' | head -1)
   docker run --rm --user "$(id -u):$(id -g)" --entrypoint /app/bin/waygate \
     -e WAYGATE_SECRETS_DIR=/secrets -v "$PWD/secrets:/secrets" "$image" secrets generate
-  chmod 444 secrets/{secret_key,api_key,spoke_token,call_key,call_key.pub}
+  [[ -s secrets/api_key ]] || (umask 077 && cat /proc/sys/kernel/random/uuid >secrets/api_key)
+  [[ $(id -u) == 1000 ]] || chmod 444 secrets/{secret_key,api_key,spoke_token,call_key,call_key.pub}
 }
 
+# The key comes by WAYGATE_API_KEY; the file of the bootstrap key would win over it.
 in_container() {
-  "${compose[@]}" exec -T -e WAYGATE_API_KEY 00_master_mcp waygate "$@"
+  docker exec -i -e WAYGATE_API_KEY "$("${compose[@]}" ps -q 00_master_mcp)" \
+    env -u WAYGATE_API_KEY_SECRET_PATH waygate "$@"
 }
 
 # --- the first calls ------------------------------------------------------------------------------
@@ -147,7 +159,7 @@ with_key() {
 }
 
 first_calls() {
-  local operator agent note held approval
+  local operator agent held request arguments
   operator=$(<secrets/api_key)
   agent=$(with_key "$operator" keys create --json --name quickstart --role api_user | field key)
   [[ -n $agent ]] || fail "no key was made for the first call"
@@ -155,17 +167,21 @@ first_calls() {
   say "A read: os.linux.cli.getOsInfo"
   with_key "$agent" tools call os.linux.cli.getOsInfo '{}'
 
-  note=${TMPDIR:-/tmp}/waygate-quickstart.txt
-  local arguments='{"path":"'"$note"'","content":"written once, after a person agreed\n"}'
+  arguments='{"path":"'${TMPDIR:-/tmp}'/waygate-quickstart.txt","content":"written once, after a person agreed\n"}'
   say "A change: os.linux.cli.writeFile. Policy holds it until a person agrees"
-  held=$(with_key "$agent" tools call os.linux.cli.writeFile "$arguments" --json || true)
-  approval=$(field id <<<"$held")
-  [[ -n $approval ]] || fail "the change was not held: $held"
-  with_key "$operator" approvals show "$approval"
+  held=$(with_key "$agent" --json tools call os.linux.cli.writeFile "$arguments" || true)
+  request=$(field request_id <<<"$held")
+  [[ -n $request ]] || fail "the change was not held: $held"
+  with_key "$operator" approvals show "$request"
 
-  say "The operator approves, the agent repeats its call with the token"
-  with_key "$operator" approvals approve "$approval" --note quickstart
-  with_key "$agent" tools call os.linux.cli.writeFile "$arguments" --approval "$approval"
+  say "The operator approves; the agent repeats its call"
+  with_key "$operator" approvals approve "$request" --note "quickstart"
+  with_key "$agent" tools call os.linux.cli.writeFile "$arguments" --approval "$request"
+
+  say "The approval is used up: the same call again is refused"
+  if with_key "$agent" tools call os.linux.cli.writeFile "$arguments" --approval "$request"; then
+    fail "the change was made twice"
+  fi
 }
 
 goodbye() {
@@ -173,7 +189,9 @@ goodbye() {
 
 MCP endpoint   $url/mcp
 Admin key      $(<secrets/api_key)   (header X-API-Key; keep it)
+Key for agents waygate keys create --name NAME --role api_user
 Host settings  waygate client-config claude-code   (also claude-desktop, cursor, vscode)
+Command        $([[ $mode == docker ]] && echo "docker exec -i CONTAINER waygate" || echo "$waygate")
 TEXT
   if [[ $after == stop ]]; then return; fi
   if [[ $mode == docker ]]; then
