@@ -4,7 +4,7 @@
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
 //! ([`call_token`], [`grant`]), and what every process stands on ([`clock`], [`config`], [`secret`],
 //! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`], work
-//! on other systems through [`outbound`].
+//! on other systems through [`outbound`]. [`http`] is the edge every listener stands behind.
 
 pub mod arguments;
 pub mod call_token;
@@ -14,6 +14,7 @@ pub mod error;
 pub mod exec;
 pub mod files;
 pub mod grant;
+pub mod http;
 pub mod id;
 pub mod outbound;
 pub mod redact;
