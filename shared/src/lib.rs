@@ -4,7 +4,8 @@
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
 //! ([`call_token`], [`grant`]), and what every process stands on ([`clock`], [`config`], [`secret`],
 //! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`], work
-//! on other systems through [`outbound`]. [`http`] is the edge every listener stands behind.
+//! on other systems through [`outbound`]. [`http`] is the edge every listener stands behind,
+//! [`spoke`] the harness of the spokes.
 
 pub mod arguments;
 pub mod call_token;
@@ -19,6 +20,9 @@ pub mod id;
 pub mod outbound;
 pub mod redact;
 pub mod secret;
+pub mod spoke;
 pub mod tasks;
 pub mod telemetry;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod tool;
