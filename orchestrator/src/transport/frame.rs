@@ -42,7 +42,7 @@ pub fn notification(method: &str, params: serde_json::Value) -> Bytes {
 }
 
 /// JSON text of a value that has string keys and finite numbers only.
-pub(super) fn encode(value: &impl Serialize) -> Bytes {
+pub(super) fn encode(value: &(impl Serialize + ?Sized)) -> Bytes {
     Bytes::from(serde_json::to_vec(value).expect("frames have string keys and finite numbers"))
 }
 
