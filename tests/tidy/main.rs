@@ -10,6 +10,7 @@
     reason = "a broken tree should stop the test with a message"
 )]
 
+mod tokens;
 mod tree;
 
 mod compose;

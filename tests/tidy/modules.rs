@@ -1,12 +1,13 @@
 //! Which module of the hub may use which, and which crates only one module knows.
 //!
 //! Works on tokens, so that paths inside macros count too. Leaves out re-exports: a path is judged by
-//! where it points, not by what is found there.
+//! where it points, not by what is found there; and tests, which may join what production keeps apart.
 
 use std::collections::BTreeSet;
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
+use crate::tokens::{is_test, is_test_file, test_length};
 use crate::tree::Tree;
 
 /// The hub, top to bottom: a module uses only those above it, so there is no cycle, and reading the
@@ -54,6 +55,9 @@ const KNOWN_TO: &[(&str, &[&str])] = &[
 
 /// Complaints about references from one file of the hub to modules below its own.
 pub(crate) fn complaints(path: &str, text: &str) -> Vec<String> {
+    if is_test_file(path) {
+        return Vec::new();
+    }
     let here = place(path);
     let Some(own) = here
         .first()
@@ -174,6 +178,10 @@ fn walk(stream: TokenStream, here: &[String], found: &mut BTreeSet<(usize, Strin
     let tokens: Vec<TokenTree> = stream.into_iter().collect();
     let mut at = 0;
     while at < tokens.len() {
+        if is_test(&tokens[at..]) {
+            at += test_length(&tokens[at..]);
+            continue;
+        }
         if let Some((name, body)) = inline_module(&tokens[at..]) {
             let inner: Vec<String> = here.iter().cloned().chain([name]).collect();
             walk(body.stream(), &inner, found);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{TokenStream, TokenTree};
 
+use crate::tokens::{is_test, is_test_file, test_length};
 use crate::tree::{File, Tree};
 
 /// The only files that may read the process environment or look for secret files.
@@ -49,10 +50,7 @@ pub(crate) fn undocumented(tree: &Tree) -> Vec<String> {
 }
 
 fn in_production(path: &str) -> bool {
-    path != CODES
-        && !path.starts_with("tests/")
-        && !path.contains("/tests/")
-        && !path.ends_with("/tests.rs")
+    path != CODES && !is_test_file(path)
 }
 
 fn missing(file: &File, documented: &BTreeSet<String>) -> Vec<String> {
@@ -167,27 +165,6 @@ fn documented(example: &str, compose: &str) -> BTreeSet<String> {
         .filter(|name| is_variable(name, true))
         .map(str::to_owned)
         .collect()
-}
-
-/// Whether an item for tests only starts here.
-fn is_test(tokens: &[TokenTree]) -> bool {
-    let [TokenTree::Punct(hash), TokenTree::Group(attribute), ..] = tokens else {
-        return false;
-    };
-    hash.as_char() == '#' && attribute.stream().to_string().replace(' ', "") == "cfg(test)"
-}
-
-/// How many tokens that item has: up to its braces or its semicolon.
-fn test_length(tokens: &[TokenTree]) -> usize {
-    let ends = |token: &TokenTree| match token {
-        TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,
-        TokenTree::Punct(mark) => mark.as_char() == ';',
-        _ => false,
-    };
-    tokens
-        .iter()
-        .position(ends)
-        .map_or(tokens.len(), |end| end + 1)
 }
 
 fn is_word(token: &TokenTree, word: &str) -> bool {
