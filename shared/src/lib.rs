@@ -10,6 +10,7 @@
 pub mod arguments;
 pub mod call_token;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod error;
 pub mod exec;
