@@ -7,6 +7,7 @@ pub mod keys;
 pub mod limits;
 pub mod metrics;
 pub mod policy;
+pub mod registry;
 pub mod resilience;
 pub mod router;
 pub mod store;

@@ -50,7 +50,7 @@ async fn check(answers: Answers, effect: Effect, idempotent: bool, expected: (us
     let mut call = call_of(effect);
     call.idempotent = idempotent;
     let began = Instant::now();
-    let _ = run(&guarded, &call).await;
+    let _any = run(&guarded, &call).await;
     let took = began.elapsed().as_millis();
     assert_eq!((inner.calls(), took), (expected.0, u128::from(expected.1)));
 }
@@ -210,7 +210,7 @@ async fn the_deadline_ends_a_call_to_a_silent_target() {
         assert_eq!(began.elapsed(), Duration::from_secs(budget.min(31)));
     }
     for _ in 0..4 {
-        let _ = run(&guarded, &call_of(Effect::Read)).await;
+        let _any = run(&guarded, &call_of(Effect::Read)).await;
     }
     assert_eq!(
         guarded.breakers()[0].failures,

@@ -5,9 +5,11 @@
 
 use super::ToolFacts;
 use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
-use shared::tool::ToolDefinition;
+use shared::id::ToolId;
+use shared::tool::{Effect, ToolDefinition};
 
 impl ToolFacts {
     /// The definition as one JSON document, in a form that is equal for equal definitions. It is what
@@ -31,6 +33,33 @@ impl ToolFacts {
             "aliases": self.aliases,
         });
         String::from_utf8_lossy(&shared::arguments::canonical(&document)).into_owned()
+    }
+
+    /// Reads a definition back; `None` when it is not one of this version.
+    #[must_use]
+    pub fn from_definition(definition: &str) -> Option<Self> {
+        let document: Definition = serde_json::from_str(definition).ok()?;
+        let facts = Self {
+            id: ToolId::parse(&document.id).ok()?,
+            title: document.title,
+            description: document.description,
+            input_schema: RawValue::from_string(document.input_schema).ok()?,
+            output_schema: match document.output_schema {
+                None => None,
+                Some(schema) => Some(RawValue::from_string(schema).ok()?),
+            },
+            effect: Effect::parse(&document.effect)?,
+            effect_per_call: document.effect_per_call,
+            idempotent: document.idempotent,
+            long_running: document.long_running,
+            destructive: document.destructive,
+            open_world: document.open_world,
+            sensitive: document.sensitive,
+            live: document.live,
+            aliases: document.aliases,
+            digest: String::new(),
+        };
+        Some(facts.digested())
     }
 
     /// Sets the digest to that of the definition.
@@ -68,5 +97,59 @@ impl ToolFacts {
             digest: String::new(),
         };
         facts.digested()
+    }
+}
+
+/// The document of [`ToolFacts::definition`]. Schemas are text in it, so that they stay as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks of the catalogue, not states"
+)]
+struct Definition {
+    id: String,
+    title: String,
+    description: String,
+    input_schema: String,
+    output_schema: Option<String>,
+    effect: String,
+    effect_per_call: bool,
+    idempotent: bool,
+    long_running: bool,
+    destructive: bool,
+    open_world: bool,
+    sensitive: bool,
+    live: bool,
+    aliases: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_is_read_back_as_it_was() {
+        let facts = ToolFacts {
+            id: ToolId::parse("a.b").unwrap(),
+            title: "B".into(),
+            description: "Do b.".into(),
+            input_schema: RawValue::from_string(r#"{ "type":"object" }"#.into()).unwrap(),
+            output_schema: None,
+            effect: Effect::Mutate,
+            effect_per_call: true,
+            idempotent: false,
+            long_running: true,
+            destructive: false,
+            open_world: true,
+            sensitive: false,
+            live: true,
+            aliases: vec!["a.c".into()],
+            digest: String::new(),
+        }
+        .digested();
+        let back = ToolFacts::from_definition(&facts.definition()).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{facts:?}"));
+        assert!(ToolFacts::from_definition("{}").is_none());
     }
 }

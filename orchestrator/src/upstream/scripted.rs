@@ -47,6 +47,12 @@ impl Scripted {
         }
     }
 
+    /// The next calls are lost.
+    pub(crate) fn fail_next(&self, count: usize) {
+        let lost = || Err(UpstreamError::Lost("scripted".into()));
+        self.answers.lock().extend((0..count).map(|_| lost()));
+    }
+
     /// How often a tool was called.
     pub(crate) fn calls(&self) -> usize {
         *self.calls.lock()

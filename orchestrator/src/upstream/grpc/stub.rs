@@ -111,7 +111,7 @@ impl Serving {
 
 /// Serves on `port`; 0 means any.
 pub(crate) async fn serve(script: &Arc<Script>, port: u16) -> Serving {
-    let listener = listen(port).await;
+    let listener = listen(port);
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let counted = Arc::clone(script);
@@ -140,7 +140,7 @@ pub(crate) async fn serve(script: &Arc<Script>, port: u16) -> Serving {
     }
 }
 
-async fn listen(port: u16) -> TcpListener {
+fn listen(port: u16) -> TcpListener {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
