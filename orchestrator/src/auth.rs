@@ -1,8 +1,23 @@
 //! Credentials become a [`Principal`], or nothing.
+//!
+//! What a principal may do is `policy`'s matter; that keys were made and revoked is recorded by
+//! whoever asks for it, since the trail stands above this module.
 
+mod authenticate;
+mod bootstrap;
+mod key_text;
+mod keys;
+mod last_used;
 mod permission;
+mod presented;
+mod revocation;
 
-pub use permission::{Permission, Permissions, Verb};
+pub use authenticate::{Auth, AuthConfig, AuthError};
+pub use bootstrap::{BootstrapError, Bootstrapped};
+pub use key_text::NoRandomness;
+pub use keys::{IssuedKey, KeyError, KeyKind, KeyRecord, NewKey};
+pub use permission::{InvalidPermission, Permission, Permissions, Verb};
+pub use presented::Presented;
 
 use std::sync::Arc;
 
@@ -13,9 +28,9 @@ pub struct Principal {
     pub id: Arc<str>,
     /// For people: the key's or user's name.
     pub name: Arc<str>,
-    /// The organisation; a principal sees one.
+    /// Id of the organisation; a principal sees one.
     pub organization: Arc<str>,
-    /// The namespace of the credential.
+    /// Id of the credential's namespace.
     pub namespace: Arc<str>,
     /// Role word: admin, user, viewer or `api_user`.
     pub role: Role,
@@ -25,6 +40,24 @@ pub struct Principal {
     pub permissions: Permissions,
     /// Calls a minute for this credential; 0 means unlimited.
     pub rate_limit: u32,
+}
+
+impl Principal {
+    /// The operator at the console of this machine, and the hub's own jobs: everything an admin of
+    /// organisation `default` may do. `name` is such as `local` or `worker`.
+    #[must_use]
+    pub fn local(name: &str) -> Self {
+        Self {
+            id: Arc::from(format!("system:{name}").as_str()),
+            name: Arc::from(name),
+            organization: Arc::from("default"),
+            namespace: Arc::from("default"),
+            role: Role::Admin,
+            kind: CredentialKind::Local,
+            permissions: Permissions::of_role(Role::Admin),
+            rate_limit: 0,
+        }
+    }
 }
 
 /// The kinds of credential the hub accepts.

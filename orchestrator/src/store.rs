@@ -12,11 +12,13 @@ mod connection;
 mod engine;
 pub mod instance;
 pub mod migrate;
+mod page;
 mod statement;
 mod writer;
 
 pub use address::{DatabaseUrl, InvalidAddress};
 pub use engine::{PoolStats, Store, StoreConfig};
+pub use page::{Listed, Page};
 pub use statement::{Argument, Outcome, Row, Statement};
 
 /// Why the store did not do what was asked.

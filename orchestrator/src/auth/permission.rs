@@ -1,5 +1,6 @@
 //! Permissions: a verb, alone or for one resource.
 
+use super::Role;
 use std::fmt;
 
 /// What one may do.
@@ -92,6 +93,17 @@ impl Permission {
         })
     }
 
+    /// Whether everything `other` allows is allowed by this one too.
+    fn contains(&self, other: &Self) -> bool {
+        let verb_fits = self.verb.is_none() || self.verb == other.verb;
+        let resource_fits = match (&self.resource, &other.resource) {
+            (None, None) => true,
+            (None, Some(other)) => !NAMED_ONLY.contains(&other.as_str()),
+            (Some(own), other) => other.as_ref() == Some(own),
+        };
+        verb_fits && resource_fits
+    }
+
     fn covers(&self, resource: &str, verb: Verb) -> bool {
         let verb_fits = self.verb.is_none_or(|own| own == verb);
         let resource_fits = match &self.resource {
@@ -129,6 +141,42 @@ impl Permissions {
             .map(Self)
     }
 
+    /// Everything a role has in its organisation.
+    #[must_use]
+    pub fn of_role(role: Role) -> Self {
+        let bare = |verb| Permission {
+            resource: None,
+            verb: Some(verb),
+        };
+        let named = |resource: &str, verb| Permission {
+            resource: Some(resource.to_owned()),
+            verb,
+        };
+        match role {
+            Role::Admin => {
+                let ordinary = Verb::ALL.into_iter().filter(|verb| *verb != Verb::Approve);
+                let all = NAMED_ONLY.iter().map(|resource| named(resource, None));
+                Self(ordinary.map(bare).chain(all).collect())
+            }
+            Role::User => Self(vec![
+                bare(Verb::Read),
+                bare(Verb::Execute),
+                named("workflows", None),
+                named("servers", Some(Verb::Write)),
+                named("servers", Some(Verb::Delete)),
+            ]),
+            Role::Viewer => Self(vec![bare(Verb::Read)]),
+            Role::ApiUser => Self(vec![bare(Verb::Read), bare(Verb::Execute)]),
+        }
+    }
+
+    /// The first of `others` that reaches further than these do; `None` when there is none.
+    #[must_use]
+    pub fn lacking<'a>(&self, others: &'a Self) -> Option<&'a Permission> {
+        let contained = |other: &Permission| self.0.iter().any(|own| own.contains(other));
+        others.0.iter().find(|other| !contained(other))
+    }
+
     /// Whether `verb` on `resource` is allowed.
     #[must_use]
     pub fn allow(&self, resource: &str, verb: Verb) -> bool {
@@ -156,6 +204,33 @@ mod tests {
         assert!(!set.allow("approvals", Verb::Read));
         let named = Permissions::parse(["approvals:approve"]).unwrap();
         assert!(named.allow("approvals", Verb::Approve));
+    }
+
+    #[test]
+    fn a_set_contains_what_reaches_no_further() {
+        let check = |own: &[&str], other: &str, expected: bool| {
+            let own = Permissions::parse(own.iter().copied()).unwrap();
+            let other = Permissions::parse([other]).unwrap();
+            assert_eq!(own.lacking(&other).is_none(), expected, "{own:?} {other:?}");
+        };
+        check(&["read"], "read", true);
+        check(&["read"], "servers:read", true);
+        check(&["read"], "secrets:read", false);
+        check(&["servers:read"], "read", false);
+        check(&["servers:*"], "servers:write", true);
+        check(&["servers:write"], "servers:*", false);
+        check(&["read"], "write", false);
+        let admin = Permissions::of_role(Role::Admin);
+        let all = ["write", "approvals:approve", "secrets:*", "system:manage"];
+        assert_eq!(admin.lacking(&Permissions::parse(all).unwrap()), None);
+        for role in [Role::User, Role::Viewer, Role::ApiUser] {
+            assert_eq!(
+                admin
+                    .lacking(&Permissions::of_role(role))
+                    .map(ToString::to_string),
+                (role == Role::User).then(|| "workflows:*".to_owned())
+            );
+        }
     }
 
     #[test]

@@ -30,10 +30,15 @@ pub(in crate::store) async fn run(
     stop: CancellationToken,
 ) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut open = true;
     loop {
         let received = tokio::select! {
             received = jobs.recv_many(&mut group, GROUP) => received,
-            () = stop.cancelled(), if !stop.is_cancelled() => { jobs.close(); continue }
+            () = stop.cancelled(), if open => {
+                open = false;
+                jobs.close();
+                continue;
+            }
         };
         if received == 0 {
             return;
