@@ -56,6 +56,18 @@ impl Instance {
         &self.id
     }
 
+    /// The store it is at work on.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
     /// Renews the name until `tasks` stop.
     pub fn start_jobs(&self, tasks: &Tasks) {
         let instance = self.clone();
