@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -102,6 +103,13 @@ impl Meter {
         self.0.started.elapsed()
     }
 
+    /// Calls of known tools since the start, and how many of all calls failed.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        let totals = self.0.totals.lock();
+        (totals.by_tool.values().sum(), totals.errors)
+    }
+
     /// Whether the service works, for the gauge.
     pub(super) fn set_health(&self, works: bool) {
         let gauge = self.0.health.with_label_values(&[self.0.service]);
@@ -153,7 +161,7 @@ impl Meter {
 }
 
 /// Further figures of a spoke for its metrics tool, asked for at each call; must not block.
-pub type ExtraMetrics = Arc<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
+pub type ExtraMetrics = Arc<dyn Fn() -> Vec<(&'static str, Value)> + Send + Sync>;
 
 /// The `…getMetrics` tool every service has.
 ///
@@ -200,7 +208,7 @@ struct Figures {
     uptime_seconds: u64,
     /// Figures of this service only.
     #[serde(flatten)]
-    extra: BTreeMap<String, u64>,
+    extra: BTreeMap<String, Value>,
 }
 
 #[async_trait]
