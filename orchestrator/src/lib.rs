@@ -7,6 +7,7 @@ pub mod caller;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
+pub mod master;
 pub mod metrics;
 pub mod policy;
 pub mod recovery;

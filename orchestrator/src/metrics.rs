@@ -11,7 +11,8 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Encoder, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Media type of [`Metrics::render`].
@@ -77,10 +78,20 @@ pub struct PoolSize {
     pub max: u32,
 }
 
+/// Tool calls since the start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallTotals {
+    /// Calls that ended, by tool.
+    pub by_tool: BTreeMap<String, u64>,
+    /// Calls that ended without a result.
+    pub errors: u64,
+}
+
 /// The hub's metrics; share it in an `Arc`.
 pub struct Metrics {
     registry: Registry,
     tools: RwLock<HashSet<(String, String)>>,
+    failed: AtomicU64,
     calls: Calls,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
@@ -149,6 +160,7 @@ impl Metrics {
         let asked = "Duration of store operations.";
         Self {
             tools: RwLock::default(),
+            failed: AtomicU64::new(0),
             calls: Calls::new(&new),
             requests: new.counters(
                 "waygate_requests_total",
@@ -205,6 +217,7 @@ impl Metrics {
             .with_label_values(&labels)
             .observe(took.as_secs_f64());
         if let Some(error) = error {
+            self.failed.fetch_add(1, Ordering::Relaxed);
             let labels = [service, error.into().as_str()];
             self.calls.errors.with_label_values(&labels).inc();
         }
@@ -324,22 +337,16 @@ impl Metrics {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// All counters and gauges whose name starts with `prefix`, summed over their labels.
+    /// The tool calls so far.
     #[must_use]
-    pub fn totals(&self, prefix: &str) -> Vec<(String, f64)> {
-        let families = self.registry.gather();
-        let wanted = families
-            .iter()
-            .filter(|family| family.name().starts_with(prefix));
-        wanted
-            .map(|family| {
-                let sum = family.get_metric().iter().map(|metric| {
-                    let counter = metric.get_counter().get_value();
-                    counter + metric.get_gauge().get_value()
-                });
-                (family.name().to_owned(), sum.sum())
-            })
-            .collect()
+    pub fn call_totals(&self) -> CallTotals {
+        let mut totals = CallTotals::default();
+        for (service, tool) in self.tools.read().iter() {
+            let count = self.calls.ended.with_label_values(&[service, tool]).get();
+            *totals.by_tool.entry(tool.clone()).or_default() += count;
+        }
+        totals.errors = self.failed.load(Ordering::Relaxed);
+        totals
     }
 
     fn bounded<'a>(&self, service: &str, tool: &'a str) -> &'a str {

@@ -45,24 +45,29 @@ impl Registry {
             if let Some(looked) = looked.take() {
                 let _start_stopped_waiting = looked.send(());
             }
-            let wait = if !up {
+            let wait = if up {
+                reconnect = config.first_reconnect;
+                guarded.note_probe_ok();
+                self.until_next_look(guarded)
+            } else {
                 let wait = reconnect;
                 reconnect = (reconnect * 2).min(config.longest_reconnect);
                 wait
-            } else {
-                reconnect = config.first_reconnect;
-                guarded.note_probe_ok();
-                if guarded.wants_probe() {
-                    WHILE_OPEN.min(config.health_interval)
-                } else {
-                    config.health_interval
-                }
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = target.restarted.notified() => {}
                 () = guarded.opened() => {}
             }
+        }
+    }
+
+    fn until_next_look(&self, guarded: &Guarded) -> Duration {
+        let interval = self.parts.config.health_interval;
+        if guarded.wants_probe() {
+            WHILE_OPEN.min(interval)
+        } else {
+            interval
         }
     }
 

@@ -148,7 +148,6 @@ fn listen(port: u16) -> TcpListener {
     socket.listen(64).unwrap()
 }
 
-#[expect(clippy::result_large_err, reason = "the type tonic asks for")]
 fn authorised(request: Request<()>) -> Result<Request<()>, Status> {
     let expected = format!("Bearer {TOKEN}");
     match request.metadata().get("authorization") {
