@@ -139,7 +139,9 @@ impl From<&CallError> for ErrorType {
 
 const fn upstream_code(error: &UpstreamError) -> Code {
     match error {
-        UpstreamError::Unreachable(_) | UpstreamError::Overloaded { .. } => Code::ServiceUnavailable,
+        UpstreamError::Unreachable(_) | UpstreamError::Overloaded { .. } => {
+            Code::ServiceUnavailable
+        }
         UpstreamError::Lost(_) | UpstreamError::BadAnswer(_) => Code::BadGateway,
         UpstreamError::Timeout => Code::Timeout,
         UpstreamError::Refused(_) => Code::ProxyError,

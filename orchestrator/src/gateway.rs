@@ -10,7 +10,7 @@ mod run;
 pub use listing::{ListedTool, Listing};
 
 use crate::approvals::Approvals;
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditError};
 use crate::auth::Auth;
 use crate::cache::ReadCache;
 use crate::caller::Caller;
@@ -23,6 +23,7 @@ use crate::router::Router;
 use bytes::Bytes;
 use judged::Judged;
 use shared::clock::SharedClock;
+use shared::redact::Redactor;
 use shared::tasks::Tasks;
 use shared::tool::{Output, Progress};
 use std::sync::Arc;
@@ -94,6 +95,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// What time is it?
     pub clock: SharedClock,
+    /// What must not be written down?
+    pub redactor: Arc<Redactor>,
     /// Work that outlives its caller.
     pub tasks: Tasks,
 }
@@ -109,7 +112,8 @@ impl Gateway {
         let judged = match self.judge(call).await {
             Ok(judged) => judged,
             Err((service, tool, error)) => {
-                self.metrics.call_ended(&service, &tool, started.elapsed(), Some(&error));
+                self.metrics
+                    .call_ended(&service, &tool, started.elapsed(), Some(&error));
                 return Err(error);
             }
         };
@@ -118,34 +122,67 @@ impl Gateway {
             self.recorded(judged).await
         } else {
             let gateway = Arc::clone(self);
-            let detached = self.tasks.spawn("call", async move { gateway.recorded(judged).await });
+            let detached = self
+                .tasks
+                .spawn("call", async move { gateway.recorded(judged).await });
             detached.await.unwrap_or(Err(CallError::Internal))
         };
-        self.metrics.call_ended(&service, &tool, started.elapsed(), answer.as_ref().err());
+        self.metrics
+            .call_ended(&service, &tool, started.elapsed(), answer.as_ref().err());
         answer
     }
 
     /// Intent before, outcome after, whatever happens in between.
     async fn recorded(&self, call: Judged) -> Result<Answer, CallError> {
-        let record = self.audit.open(call.intent()).await.map_err(|_full| CallError::Unrecorded)?;
-        let answer = self.decided(&call).await;
-        record.close(call.outcome(&answer));
+        let intent = call.intent(self.masked(&call));
+        let record = self.audit.open(intent).await.map_err(unrecorded)?;
+        let mut decided_by = DecidedBy::default();
+        let answer = self.decided(&call, &mut decided_by).await;
+        record.close(call.outcome(&answer, decided_by));
         answer
     }
 
     /// Policy, approval, limits; then the effect.
-    async fn decided(&self, call: &Judged) -> Result<Answer, CallError> {
+    async fn decided(&self, call: &Judged, by: &mut DecidedBy) -> Result<Answer, CallError> {
         let permit = match self.policy.decide(&call.policy_request()) {
-            Decision::Deny(denial) => return Err(CallError::Denied(denial)),
+            Decision::Deny(denial) => {
+                by.rule = Some(denial.rule.to_string());
+                return Err(CallError::Denied(denial));
+            }
             Decision::Allow(permit) => permit,
-            Decision::Ask(ask) => self.approved(call, ask).await?,
+            Decision::Ask(ask) => {
+                by.rule = Some(ask.rule().to_owned());
+                self.approved(call, ask).await?
+            }
         };
-        self.limits.admit(&call.caller, &call.route.tool.id, &call.route.service).map_err(CallError::Limited)?;
-        self.run(call, permit).await
+        by.permitted(&permit);
+        let tool = &call.route.tool.id;
+        self.limits
+            .admit_with(&call.caller, tool, &call.route.service, permit.limits())
+            .map_err(CallError::Limited)?;
+        if call.is_read() {
+            self.read(call, &permit).await
+        } else {
+            self.change(call, &permit).await
+        }
     }
+}
 
-    /// Reads may be known already; changes happen once per idempotency key.
-    async fn run(&self, call: &Judged, permit: Permit) -> Result<Answer, CallError> {
-        if call.is_read() { self.read(call, &permit).await } else { self.change(call, &permit).await }
+/// What let a call through or stopped it, for the record.
+#[derive(Debug, Default)]
+struct DecidedBy {
+    rule: Option<String>,
+    approval: Option<String>,
+}
+
+impl DecidedBy {
+    fn permitted(&mut self, permit: &Permit) {
+        self.rule = Some(permit.rule().to_owned());
+        self.approval = permit.grant().map(|grant| grant.approval_id.clone());
     }
+}
+
+fn unrecorded(error: AuditError) -> CallError {
+    tracing::error!(event = "audit_refused", %error, "a call could not be recorded");
+    CallError::Unrecorded
 }

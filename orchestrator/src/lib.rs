@@ -1,9 +1,12 @@
 #![doc = include_str!("../docs/ARCHITECTURE.md")]
 
+pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod caller;
+pub mod error;
+pub mod gateway;
 pub mod keys;
 pub mod ledger;
 pub mod limits;

@@ -52,6 +52,12 @@ impl ToolId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as shared text.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl fmt::Display for ToolId {

@@ -1,0 +1,262 @@
+//! A call that is understood: its route, its checked arguments, the effect it would have.
+//!
+//! Nothing here decides anything; it prepares what `policy`, `audit` and the upstream are shown.
+
+use super::{Answer, DecidedBy, Gateway, ToolCall};
+use crate::audit::{AuditOutcome, Intent};
+use crate::caller::Caller;
+use crate::error::CallError;
+use crate::policy::{Request, Subject};
+use crate::router::{NoRoute, Route};
+use crate::upstream::UpstreamCall;
+use bytes::Bytes;
+use serde_json::Value;
+use shared::arguments::{self, Limits};
+use shared::tool::{Assessment, Call, Effect};
+use std::sync::Arc;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Where a call failed before it could be recorded against a tool, with the metric's labels.
+pub(super) type Unjudged = (Arc<str>, Arc<str>, CallError);
+
+/// A call that is understood.
+pub(super) struct Judged {
+    pub(super) id: Uuid,
+    pub(super) caller: Caller,
+    pub(super) route: Arc<Route>,
+    /// The arguments with their defaults.
+    pub(super) arguments: Value,
+    pub(super) approval_token: Option<String>,
+    /// Present for every change.
+    pub(super) idempotency_key: Option<String>,
+    /// Present when the effect had to be asked for.
+    pub(super) assessment: Option<Assessment>,
+    pub(super) upstream: UpstreamCall,
+    /// Unix seconds at the start of the call.
+    pub(super) now: i64,
+    started: Instant,
+}
+
+impl Gateway {
+    /// Finds the route, checks the arguments and learns the effect.
+    pub(super) async fn judge(&self, call: ToolCall) -> Result<Judged, Unjudged> {
+        let snapshot = self.router.snapshot();
+        let route = match snapshot.resolve(&call.name) {
+            Ok(route) => Arc::clone(route),
+            Err(nowhere) => return Err(unknown(&call.name, &nowhere)),
+        };
+        let labels = |error| (Arc::clone(&route.service), route.tool.id.shared(), error);
+        self.admissible(&call, &route).map_err(labels)?;
+        let (bytes, arguments) = prepare(&route, &call.arguments).map_err(labels)?;
+        let mut judged = self.understood(call, Arc::clone(&route), bytes, arguments);
+        self.assess_if_open(&mut judged).await.map_err(labels)?;
+        Ok(judged)
+    }
+
+    fn admissible(&self, call: &ToolCall, route: &Route) -> Result<(), CallError> {
+        if !self.auth.still_valid(&call.caller.principal) {
+            Err(CallError::Unauthorized)
+        } else if call.caller.depth > self.config.max_depth {
+            Err(CallError::TooDeep)
+        } else if self.tasks.is_stopping() {
+            Err(CallError::Stopping)
+        } else if route.quarantined {
+            Err(CallError::Quarantined(route.tool.id.to_string()))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn understood(
+        &self,
+        call: ToolCall,
+        route: Arc<Route>,
+        bytes: Bytes,
+        arguments: Value,
+    ) -> Judged {
+        let tool = &route.tool;
+        let class = if tool.long_running {
+            self.config.long_timeout
+        } else {
+            self.config.normal_timeout
+        };
+        let budget = call.budget.map_or(class, |budget| budget.min(class));
+        let started = Instant::now();
+        let id = Uuid::now_v7();
+        let may_change = tool.effect != Effect::Read;
+        let key = call
+            .idempotency_key
+            .or_else(|| may_change.then(|| id.to_string()));
+        let principal = &call.caller.principal;
+        let upstream = UpstreamCall {
+            tool: tool.id.clone(),
+            arguments_hash: arguments::hash(&arguments).into(),
+            arguments: bytes,
+            effect: tool.effect,
+            idempotent: tool.idempotent,
+            call: Call {
+                principal: principal.id.to_string(),
+                organization: principal.organization.to_string(),
+                namespace: principal.namespace.to_string(),
+                permissions: principal.permissions.texts().collect(),
+                correlation_id: call.caller.correlation_id.clone(),
+                traceparent: call.caller.traceparent.as_deref().map(str::to_owned),
+                idempotency_key: key.clone(),
+                grant: None,
+                deadline: started + budget,
+                cancelled: call.cancelled,
+                progress: call.progress,
+            },
+        };
+        Judged {
+            id,
+            caller: call.caller,
+            route,
+            arguments,
+            approval_token: call.approval_token,
+            idempotency_key: key,
+            assessment: None,
+            upstream,
+            now: self.clock.now().as_second(),
+            started,
+        }
+    }
+
+    /// Asks the upstream for the effect of this very call, where the arguments decide it. A caller
+    /// who may not even see the tool is not worth the question: policy denies it next.
+    async fn assess_if_open(&self, judged: &mut Judged) -> Result<(), CallError> {
+        let tool = &judged.route.tool;
+        if !tool.effect_per_call {
+            return Ok(());
+        }
+        let subject = Subject {
+            tool: &tool.id,
+            service: &judged.route.service,
+            effect: tool.effect,
+            per_call: true,
+        };
+        let Some(reach) = self.policy.reach(&judged.caller, subject) else {
+            return Ok(());
+        };
+        let assessment = judged
+            .route
+            .upstream
+            .assess(&reach, &judged.upstream)
+            .await
+            .map_err(CallError::Upstream)?;
+        judged.upstream.effect = assessment.effect;
+        if assessment.effect == Effect::Read {
+            judged.idempotency_key = None;
+            judged.upstream.call.idempotency_key = None;
+        }
+        judged.assessment = Some(assessment);
+        Ok(())
+    }
+}
+
+impl Gateway {
+    /// The arguments as they may be written down.
+    pub(super) fn masked(&self, call: &Judged) -> Value {
+        let mut masked = call.arguments.clone();
+        self.redactor.redact_json(&mut masked);
+        masked
+    }
+}
+
+impl Judged {
+    pub(super) fn is_read(&self) -> bool {
+        self.upstream.effect == Effect::Read
+    }
+
+    pub(super) fn labels(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.route.service), self.route.tool.id.shared())
+    }
+
+    pub(super) fn policy_request(&self) -> Request<'_> {
+        Request {
+            caller: &self.caller,
+            tool: &self.route.tool.id,
+            service: &self.route.service,
+            effect: self.upstream.effect,
+            arguments: Some(&self.arguments),
+            arguments_hash: &self.upstream.arguments_hash,
+            now: self.now,
+        }
+    }
+
+    pub(super) fn intent(&self, masked: Value) -> Intent {
+        let principal = &self.caller.principal;
+        Intent {
+            call_id: self.id.to_string(),
+            principal: Arc::clone(&principal.id),
+            organization: Arc::clone(&principal.organization),
+            namespace: Arc::clone(&principal.namespace),
+            tool: self.route.tool.id.shared(),
+            service: Arc::clone(&self.route.service),
+            effect: self.upstream.effect,
+            arguments: masked,
+            arguments_hash: Arc::clone(&self.upstream.arguments_hash),
+            correlation_id: self.caller.correlation_id.clone(),
+            request_id: Arc::clone(&self.caller.request_id),
+            address: self.caller.address,
+            door: self.caller.door,
+            idempotency_key: self.idempotency_key.clone(),
+        }
+    }
+
+    pub(super) fn outcome(
+        &self,
+        answer: &Result<Answer, CallError>,
+        decided_by: DecidedBy,
+    ) -> AuditOutcome {
+        let (code, bytes, cached, replayed) = match answer {
+            Ok(answer) => {
+                let bytes = answer.output.structured.get().len() as u64;
+                ("OK", bytes, answer.cached, answer.output.replayed)
+            }
+            Err(error) => (error.code().as_str(), 0, false, false),
+        };
+        AuditOutcome {
+            code,
+            rule: decided_by.rule,
+            approval_id: decided_by.approval,
+            duration: self.started.elapsed(),
+            output_bytes: bytes,
+            cached,
+            replayed,
+        }
+    }
+}
+
+/// One strict pass over the bytes; then defaults, then the tool's own schema.
+fn prepare(route: &Route, bytes: &Bytes) -> Result<(Bytes, Value), CallError> {
+    let bytes = if bytes.is_empty() {
+        Bytes::from_static(b"{}")
+    } else {
+        bytes.clone()
+    };
+    let mut value =
+        arguments::parse_object(&bytes, Limits::default()).map_err(CallError::Malformed)?;
+    if let Some(schema) = &route.schema {
+        schema.fill_defaults(&mut value);
+        schema.check(&value).map_err(CallError::Invalid)?;
+    }
+    Ok((bytes, value))
+}
+
+fn unknown(name: &str, nowhere: &NoRoute) -> Unjudged {
+    let label = || Arc::from("unknown");
+    match nowhere {
+        NoRoute::UnknownTool { service } => (
+            Arc::clone(service),
+            label(),
+            CallError::UnknownTool(name.to_owned()),
+        ),
+        NoRoute::UnknownNamespace(namespace) => (
+            label(),
+            label(),
+            CallError::UnknownTool(format!("{name} (no service answers for {namespace})")),
+        ),
+    }
+}

@@ -1,0 +1,176 @@
+//! The last steps of a call: approval redeemed or requested, read from the cache or the upstream,
+//! change made once per idempotency key.
+
+use super::judged::Judged;
+use super::{Answer, Gateway};
+use crate::approvals::{ApprovalError, ApprovalRequest};
+use crate::cache::CacheKey;
+use crate::error::CallError;
+use crate::ledger::{Begun, Ticket};
+use crate::policy::{Ask, Permit, Subject};
+use crate::upstream::UpstreamError;
+use shared::tool::{Assessment, Output};
+use std::sync::Arc;
+
+impl Gateway {
+    /// Turns the caller's approval token into a permit, or opens a request and says so.
+    pub(super) async fn approved(&self, call: &Judged, ask: Ask) -> Result<Permit, CallError> {
+        let Some(token) = &call.approval_token else {
+            return Err(self.request(call, &ask).await);
+        };
+        let grant = self
+            .approvals
+            .redeem(token, &call.policy_request())
+            .await
+            .map_err(approval_error)?;
+        ask.permit(grant, self.approvals.public_key(), call.now).map_err(|error| {
+            tracing::warn!(event = "approval_refused", %error, "a redeemed approval does not fit its call");
+            CallError::ApprovalInvalid("it is for another call")
+        })
+    }
+
+    async fn request(&self, call: &Judged, ask: &Ask) -> CallError {
+        let assessment = match self.shown_to_approver(call).await {
+            Ok(assessment) => assessment,
+            Err(error) => return error,
+        };
+        let request = ApprovalRequest {
+            caller: &call.caller,
+            ask,
+            tool: &call.route.tool.id,
+            service: &call.route.service,
+            effect: call.upstream.effect,
+            arguments: &call.arguments,
+            arguments_hash: &call.upstream.arguments_hash,
+            assessment: &assessment,
+        };
+        match self.approvals.request(request).await {
+            Ok(approval) => CallError::ApprovalRequired(Box::new(approval)),
+            Err(error) => approval_error(error),
+        }
+    }
+
+    /// The spoke's own words about the call, for the person who decides.
+    async fn shown_to_approver(&self, call: &Judged) -> Result<Assessment, CallError> {
+        if let Some(assessment) = &call.assessment {
+            return Ok(assessment.clone());
+        }
+        let tool = &call.route.tool;
+        let subject = Subject {
+            tool: &tool.id,
+            service: &call.route.service,
+            effect: call.upstream.effect,
+            per_call: false,
+        };
+        let Some(reach) = self.policy.reach(&call.caller, subject) else {
+            return Err(CallError::Internal);
+        };
+        call.route
+            .upstream
+            .assess(&reach, &call.upstream)
+            .await
+            .map_err(CallError::Upstream)
+    }
+
+    /// A read: from the cache when it may stand there, one upstream call at a time per key.
+    pub(super) async fn read(&self, call: &Judged, permit: &Permit) -> Result<Answer, CallError> {
+        let tool = &call.route.tool;
+        let cacheable = tool.idempotent && !tool.sensitive && !tool.live && !tool.effect_per_call;
+        if !cacheable {
+            let output = call.route.upstream.call(permit, &call.upstream).await;
+            let output = output.map_err(CallError::Upstream)?;
+            return Ok(Answer {
+                output: Arc::new(output),
+                cached: false,
+            });
+        }
+        let key = CacheKey::new(
+            call.route.as_ref(),
+            &call.caller.principal,
+            &call.upstream.arguments_hash,
+        );
+        let fetch = call.route.upstream.call(permit, &call.upstream);
+        let (output, cached) = self
+            .cache
+            .get_or_call(key, fetch)
+            .await
+            .map_err(CallError::Upstream)?;
+        self.metrics.cache_used(cached);
+        Ok(Answer { output, cached })
+    }
+
+    /// A change: once per idempotency key, its outcome kept whatever it is.
+    pub(super) async fn change(&self, call: &Judged, permit: &Permit) -> Result<Answer, CallError> {
+        let key = call.idempotency_key.as_deref().ok_or(CallError::Internal)?;
+        let principal = &call.caller.principal.id;
+        let begun = self
+            .ledger
+            .begin(
+                principal,
+                key,
+                &call.route.tool.id,
+                &call.upstream.arguments_hash,
+            )
+            .await
+            .map_err(unrecorded)?;
+        let ticket = match begun {
+            Begun::Fresh(ticket) => ticket,
+            Begun::Replay(output) => {
+                return Ok(Answer {
+                    output: Arc::new(output),
+                    cached: false,
+                });
+            }
+            Begun::Failed(error) => return Err(CallError::Upstream(UpstreamError::Tool(error))),
+            Begun::Conflict => {
+                return Err(CallError::Conflict(
+                    "the idempotency key was used for another call",
+                ));
+            }
+            Begun::Running => {
+                return Err(CallError::Conflict(
+                    "the call with this idempotency key is still running",
+                ));
+            }
+            Begun::Unknown => return Err(CallError::OutcomeUnknown),
+        };
+        let result = call.route.upstream.call(permit, &call.upstream).await;
+        self.cache.forget_service(&call.route.service);
+        settle(ticket, &result).await;
+        let output = result.map_err(CallError::Upstream)?;
+        Ok(Answer {
+            output: Arc::new(output),
+            cached: false,
+        })
+    }
+}
+
+/// Writes down how a change ended. What cannot be written stays begun in the ledger, which means
+/// `unknown`: the caller still gets its answer, a repetition does not run.
+async fn settle(ticket: Ticket, result: &Result<Output, UpstreamError>) {
+    let settled = match result {
+        Ok(output) => ticket.done(output).await,
+        Err(error) if error.did_not_run() => ticket.withdrawn().await,
+        Err(UpstreamError::Tool(error)) => ticket.failed(error).await,
+        Err(_lost) => ticket.unknown().await,
+    };
+    if let Err(error) = settled {
+        tracing::error!(event = "ledger_failed", %error, "the outcome of a change could not be kept");
+    }
+}
+
+fn unrecorded(error: crate::store::StoreError) -> CallError {
+    tracing::error!(event = "ledger_failed", %error, "the effect ledger could not be written");
+    CallError::Unrecorded
+}
+
+fn approval_error(error: ApprovalError) -> CallError {
+    match error {
+        ApprovalError::Invalid(reason) => CallError::ApprovalInvalid(reason),
+        ApprovalError::Flood => CallError::ApprovalFlood,
+        other => {
+            tracing::error!(event = "approval_failed", error = %other, "an approval could not be kept");
+            CallError::Unrecorded
+        }
+    }
+}
