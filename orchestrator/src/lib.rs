@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod caller;
+pub mod config;
 pub mod error;
 pub mod gateway;
 pub mod keys;
