@@ -23,6 +23,10 @@ main() {
   require cargo "Rust: https://rustup.rs"
   require node "Node 20 or later"
   require npm "npm"
+  if (($(node --version | tr -dc '0-9.' | cut -d. -f1) < 20)); then
+    echo "test-deps: Node 20 or later is needed, this is $(node --version)" >&2
+    exit 1
+  fi
   install_packages
   python_client
   node_client
@@ -43,7 +47,7 @@ install_packages() {
   for entry in "${packages[@]}"; do
     present "${entry%%:*}" || missing+=("${entry#*:}")
   done
-  command -v python3 >/dev/null && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   ((${#missing[@]})) || return 0
 
   local root=()

@@ -108,11 +108,7 @@ fn inherits(path: &str, manifest: &Table) -> Vec<String> {
 }
 
 fn wrong_way(path: &str, manifest: &Table) -> Vec<String> {
-    let package = manifest
-        .get("package")
-        .and_then(|it| it.get("name"))
-        .and_then(Value::as_str);
-    let package = package.unwrap_or_default();
+    let package = name_of(manifest);
     let fits = |name: &str, pattern: &str| match pattern {
         "spoke_" => name.starts_with(pattern),
         exact => name == exact,
