@@ -23,6 +23,7 @@ const HUB: &[&str] = &[
     "limits",
     "approvals",
     "ledger",
+    "recovery",
     "upstream",
     "router",
     "cache",
