@@ -37,9 +37,9 @@ const FLUSH: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Level {
-    /// Detail of our own code; of libraries, the same as [`Level::Info`].
+    /// Detail of our own code; the normal course of libraries.
     Debug,
-    /// Normal.
+    /// Normal course of our own code; of libraries only what is odd.
     #[default]
     Info,
     /// Odd, but the work goes on.
@@ -211,7 +211,7 @@ where
 fn filter<S: Subscriber>(level: Level) -> impl Layer<S> {
     let (ours, theirs) = match level {
         Level::Debug => (LevelFilter::DEBUG, LevelFilter::INFO),
-        Level::Info => (LevelFilter::INFO, LevelFilter::INFO),
+        Level::Info => (LevelFilter::INFO, LevelFilter::WARN),
         Level::Warning => (LevelFilter::WARN, LevelFilter::WARN),
         Level::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
     };

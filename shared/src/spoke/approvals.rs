@@ -17,6 +17,8 @@ use sqlx::sqlite::SqlitePool;
 
 /// Requests of one spoke that may wait at once; a flood must not fill the disk.
 const MAX_PENDING: i64 = 1000;
+/// How long a request is kept, in seconds.
+const KEPT: i64 = 365 * 24 * 60 * 60;
 /// Bytes of arguments kept for display.
 const MAX_SHOWN: usize = 16 * 1024;
 
@@ -180,6 +182,10 @@ impl Approvals {
         if pending >= MAX_PENDING {
             return Err(OpenError::TooMany);
         }
+        sqlx::query("DELETE FROM approvals WHERE requested_at < $1")
+            .bind(now.saturating_sub(KEPT))
+            .execute(&self.pool)
+            .await?;
         let approval = Approval {
             id: format!("apr_{}", uuid::Uuid::now_v7().simple()),
             principal: call.principal.to_owned(),

@@ -3,6 +3,11 @@
 //! find → parse → defaults → token → schema → judge → authority → ledger → run → vet → record. A step
 //! that says no ends the call, and the body has not run. Wire formats are not known here.
 
+mod record;
+mod stop;
+
+pub(super) use stop::{Stop, bounded};
+
 use super::approvals::{Approval, Approvals};
 use super::authority::{self, Door};
 use super::catalogue::{Catalogue, Entry};
@@ -17,16 +22,17 @@ use crate::clock::SharedClock;
 use crate::error::Code;
 use crate::grant::Grant;
 use crate::id::CorrelationId;
+use crate::telemetry;
 use crate::tool::{Call, Effect, Output, Progress, ToolError};
 use bytes::Bytes;
-use futures::FutureExt;
+use record::Record;
 use serde_json::Value;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// What every call needs. One per process, shared by both doors.
 pub(super) struct Core {
@@ -152,7 +158,10 @@ pub(super) async fn run(core: &Core, request: Request) -> Result<Output, Failure
     let mut record = Record::new(core, entry.as_deref(), &request.caller);
     let outcome = match &entry {
         None => Err(Failure::UnknownTool),
-        Some(entry) => perform(core, entry, request).await,
+        Some(entry) => {
+            let span = span(entry, &request.caller);
+            perform(core, entry, request).instrument(span).await
+        }
     };
     record.close(&outcome);
     outcome
@@ -174,6 +183,20 @@ pub(super) async fn assess(
     };
     let call = circumstances(core, &entry, request.caller, None);
     authority::judge(subject, &call).await
+}
+
+/// What the tool logs carries these ids; its spans hang below the caller's.
+fn span(entry: &Entry, caller: &Caller) -> tracing::Span {
+    let span = tracing::info_span!(
+        "call",
+        correlation_id = %caller.correlation_id,
+        tool = %entry.id(),
+        principal = caller.principal,
+    );
+    if let Some(traceparent) = &caller.traceparent {
+        telemetry::adopt_traceparent(&span, traceparent);
+    }
+    span
 }
 
 async fn perform(core: &Core, entry: &Entry, request: Request) -> Result<Output, Failure> {
@@ -274,63 +297,6 @@ async fn execute(
     Ok(output)
 }
 
-/// Why a part of a tool did not come to its end.
-pub(super) enum Stop {
-    Deadline,
-    Cancelled,
-    Panic,
-    Error(ToolError),
-}
-
-impl Stop {
-    /// The tool's body was running.
-    fn after(self, entry: &Entry) -> Failure {
-        let mut error = match self {
-            Self::Cancelled => return Failure::Cancelled,
-            Self::Error(error) => return Failure::Failed(error),
-            Self::Panic => return Failure::Failed(output::internal()),
-            Self::Deadline => ToolError::new(Code::Timeout, "the tool took too long"),
-        };
-        error.retryable = entry.definition().spec.idempotent;
-        Failure::Failed(error)
-    }
-
-    /// The tool was only asked what it would do.
-    pub(super) fn before(self) -> Failure {
-        match self {
-            Self::Cancelled => Failure::Cancelled,
-            Self::Error(mut error) => {
-                error.did_not_run = true;
-                Failure::Failed(error)
-            }
-            Self::Panic => Failure::Failed(ToolError {
-                did_not_run: true,
-                ..output::internal()
-            }),
-            Self::Deadline => Failure::Failed(
-                ToolError::refused(Code::Timeout, "judging the call took too long").retryable(),
-            ),
-        }
-    }
-}
-
-/// Polls a tool's future until it ends, the deadline passes or the caller goes; then it is dropped.
-pub(super) async fn bounded<T>(
-    call: &Call,
-    future: impl Future<Output = Result<T, ToolError>>,
-) -> Result<T, Stop> {
-    let guarded = AssertUnwindSafe(future).catch_unwind();
-    tokio::select! {
-        biased;
-        () = call.cancelled.cancelled() => Err(Stop::Cancelled),
-        ended = guarded => match ended {
-            Ok(result) => result.map_err(Stop::Error),
-            Err(_panic) => Err(Stop::Panic),
-        },
-        () = tokio::time::sleep_until(call.deadline) => Err(Stop::Deadline),
-    }
-}
-
 fn busy() -> ToolError {
     let mut error = ToolError::refused(
         Code::ServiceUnavailable,
@@ -338,57 +304,4 @@ fn busy() -> ToolError {
     );
     error.retry_after = Some(Duration::from_secs(1));
     error.retryable()
-}
-
-/// Counts and logs one call, also one whose future was dropped.
-struct Record<'a> {
-    core: &'a Core,
-    tool: Option<String>,
-    principal: String,
-    correlation_id: CorrelationId,
-    started: Instant,
-    open: bool,
-}
-
-impl<'a> Record<'a> {
-    fn new(core: &'a Core, entry: Option<&Entry>, caller: &Caller) -> Self {
-        Self {
-            core,
-            tool: entry.map(|entry| entry.id().to_string()),
-            principal: caller.principal.clone(),
-            correlation_id: caller.correlation_id.clone(),
-            started: Instant::now(),
-            open: true,
-        }
-    }
-
-    fn close(&mut self, outcome: &Result<Output, Failure>) {
-        self.open = false;
-        let took = self.started.elapsed();
-        let failure = outcome.as_ref().err();
-        self.core.meter.count(self.tool.as_deref(), took, failure);
-        let error = failure.map(|failure| failure.as_error(self.core.service.name));
-        let (status, error_code) = match &error {
-            None => ("success", ""),
-            Some(error) => ("failed", error.code.as_str()),
-        };
-        tracing::info!(
-            event = "call",
-            correlation_id = %self.correlation_id,
-            tool = self.tool.as_deref().unwrap_or("unknown"),
-            principal = self.principal,
-            duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            status,
-            error_code,
-            "a tool was called"
-        );
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        if self.open {
-            self.close(&Err(Failure::Cancelled));
-        }
-    }
 }

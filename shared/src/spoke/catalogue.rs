@@ -182,3 +182,57 @@ fn definition_digest(definition: &ToolDefinition) -> String {
     });
     hex::encode(digest(&SHA256, &canonical(&document)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{Script, TEST_SERVICE};
+
+    fn named(ids: &[&'static str]) -> Result<Catalogue, String> {
+        let tools = ids.iter().map(|id| Script::read_named(id)).collect();
+        Catalogue::new(tools, TEST_SERVICE.namespaces).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn mistakes_in_the_set_of_tools_are_found_at_start() {
+        assert!(named(&["test.a", "test.b"]).is_ok());
+        assert_eq!(
+            named(&["test.a", "test.a"]).unwrap_err(),
+            "two tools are called test.a"
+        );
+        let foreign = named(&["tester.a"]).unwrap_err();
+        assert!(
+            foreign.contains("none of the service's namespaces"),
+            "{foreign}"
+        );
+        let catalogue = Catalogue::new(Script::new().tools(), &["test"]).unwrap();
+        assert!(catalogue.check_canary("test.echo").is_ok());
+        for canary in ["test.add", "test.nothing"] {
+            assert!(catalogue.check_canary(canary).is_err(), "{canary}");
+        }
+    }
+
+    #[test]
+    fn of_two_tools_with_one_alias_the_second_gets_a_hash() {
+        let catalogue = named(&["test.a.b", "test.a_b"]).unwrap();
+        let aliases: Vec<&str> = catalogue
+            .entries()
+            .iter()
+            .map(|e| e.alias.as_str())
+            .collect();
+        assert_eq!(aliases[0], "test_a_b");
+        assert!(aliases[1].starts_with("test_a_b_"), "{aliases:?}");
+        assert_eq!(
+            catalogue.find(aliases[1]).unwrap().id().as_str(),
+            "test.a_b"
+        );
+    }
+
+    #[test]
+    fn equal_tools_have_equal_digests_in_any_order() {
+        let one = named(&["test.a", "test.b"]).unwrap();
+        let two = named(&["test.b", "test.a"]).unwrap();
+        assert_eq!(one.digest, two.digest);
+        assert_ne!(one.digest, named(&["test.a", "test.c"]).unwrap().digest);
+    }
+}

@@ -10,6 +10,7 @@ use super::service::{BuildError, Service};
 use super::settings::{self, Settings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{EXIT_CODE, Environment};
+use crate::secret::FileThenEnvironment;
 use crate::tasks;
 use crate::telemetry::{self, TelemetryConfig};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -18,6 +19,7 @@ use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -137,9 +139,11 @@ async fn run(service: &'static Service, arguments: Arguments) -> Result<ExitCode
     }
 }
 
-async fn serve(service: &'static Service, options: StartOptions) -> Result<ExitCode, Failed> {
+async fn serve(service: &'static Service, mut options: StartOptions) -> Result<ExitCode, Failed> {
     let settings = settings::read(&options.environment).map_err(StartError::from)?;
     let guard = telemetry::init(telemetry_of(service, &settings.config))?;
+    let secrets = FileThenEnvironment::new(options.environment.clone());
+    options.secrets = Some(Arc::new(secrets.telling(guard.redactor())));
     let running = server::start(service, options).await?;
     tasks::until_signal().await;
     stop(running).await;

@@ -152,6 +152,7 @@ impl Meter {
                 uptime_seconds: self.uptime().as_secs(),
                 extra: extra()
                     .into_iter()
+                    .filter(|(name, _)| !COMMON.contains(name))
                     .map(|(k, v)| (k.to_owned(), v))
                     .collect(),
             },
@@ -160,7 +161,16 @@ impl Meter {
     }
 }
 
-/// Further figures of a spoke for its metrics tool, asked for at each call; must not block.
+/// Figures every service has.
+const COMMON: &[&str] = &[
+    "calls_total",
+    "errors_total",
+    "calls_by_tool",
+    "uptime_seconds",
+];
+
+/// Further figures of a spoke for its metrics tool, asked for at each call; must not block. One named
+/// like a figure every service has is left out, so that no key stands twice.
 pub type ExtraMetrics = Arc<dyn Fn() -> Vec<(&'static str, Value)> + Send + Sync>;
 
 /// The `…getMetrics` tool every service has.
@@ -255,4 +265,60 @@ fn error_type(failure: &Failure) -> Option<&'static str> {
             _ => "upstream",
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{ArgumentSchema, Limits};
+    use crate::clock::TestClock;
+    use crate::id::CorrelationId;
+    use crate::tool::Progress;
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_metrics_tool_shows_the_counters_and_keeps_to_its_schema() {
+        let clock = TestClock::at("2026-11-20T12:00:00Z".parse().unwrap());
+        let meter = Meter::new("99_test_mcp", clock.shared()).unwrap();
+        meter.count(Some("test.a"), Duration::ZERO, None);
+        meter.count(Some("test.a"), Duration::ZERO, Some(&Failure::UnknownTool));
+        meter.count(None, Duration::ZERO, Some(&Failure::Cancelled));
+        tokio::time::advance(Duration::from_secs(7)).await;
+        let extra: ExtraMetrics =
+            Arc::new(|| vec![("servers", json!(3)), ("calls_total", json!(9))]);
+        let tool = metrics_tool(&meter, "test.getMetrics", extra).unwrap();
+        let call = Call {
+            principal: String::new(),
+            organization: String::new(),
+            namespace: String::new(),
+            permissions: Vec::new(),
+            correlation_id: CorrelationId::fresh(),
+            traceparent: None,
+            idempotency_key: None,
+            grant: None,
+            deadline: Instant::now(),
+            cancelled: CancellationToken::new(),
+            progress: Progress::ignored(),
+        };
+        let output = tool.call(json!({}), &call).await.unwrap();
+        let text = output.structured.get().as_bytes();
+        let value = crate::arguments::parse_value(text, Limits::default()).unwrap();
+        assert_eq!(
+            value,
+            json!({
+                "service": "99_test_mcp",
+                "metrics": {
+                    "calls_total": 2,
+                    "errors_total": 1,
+                    "calls_by_tool": {"test.a": 2},
+                    "uptime_seconds": 7,
+                    "servers": 3,
+                },
+                "timestamp": "2026-11-20T12:00:00Z",
+            })
+        );
+        let schema = ArgumentSchema::compile(tool.definition().output_schema.clone()).unwrap();
+        assert_eq!(schema.check(&value), Ok(()));
+    }
 }
