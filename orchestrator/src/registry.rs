@@ -15,6 +15,8 @@ mod view;
 pub use pins::{Pin, PinError};
 pub use view::{ServiceStatus, ServiceView};
 
+use crate::audit::Audit;
+use crate::caller::Caller;
 use crate::metrics::Metrics;
 use crate::resilience::{BreakerView, Guarded};
 use crate::router::{Router, Snapshot};
@@ -83,6 +85,8 @@ pub struct RegistryParts {
     pub store: Store,
     /// Gets the snapshots.
     pub router: Router,
+    /// Gets what is pinned, quarantined and accepted.
+    pub audit: Arc<Audit>,
     /// Gets health.
     pub metrics: Arc<Metrics>,
     /// Dates.
@@ -261,12 +265,18 @@ impl Registry {
         Ok(pins::all(&self.parts.store).await?)
     }
 
-    /// Accepts the changed definition of a tool. `seen_digest` is the one the operator was shown.
+    /// Accepts the changed definition of a tool, as `by` decides. `seen_digest` is the one they were
+    /// shown. That `by` may decide this is the caller's matter.
     ///
     /// # Errors
     /// [`PinError::NotWaiting`] when no change of this digest waits for the tool.
-    pub async fn accept(&self, tool: &ToolId, seen_digest: &str) -> Result<Pin, PinError> {
-        let accepted = pins::accept(&self.parts, tool, seen_digest).await?;
+    pub async fn accept(
+        &self,
+        tool: &ToolId,
+        seen_digest: &str,
+        by: &Caller,
+    ) -> Result<Pin, PinError> {
+        let accepted = pins::accept(&self.parts, tool, seen_digest, by).await?;
         if let Some(target) = self.target(&accepted.service) {
             self.integrate(&target).await?;
         }

@@ -1,10 +1,13 @@
 //! The hub's own tools, called as any caller calls them.
 
 use super::*;
+use crate::audit::Audit;
+use crate::keys::HubKey;
 use crate::policy::unproven;
 use crate::registry::{RegistryConfig, RegistryParts, SpokeConfig};
 use crate::resilience::{Guarded, ResilienceConfig};
 use crate::router::Router;
+use crate::store::instance::Instance;
 use crate::store::{DatabaseUrl, Store, StoreConfig};
 use crate::upstream::Upstream;
 use crate::upstream::scripted::{Scripted, call_of};
@@ -26,11 +29,15 @@ struct Hub {
 async fn hub() -> Hub {
     let url = DatabaseUrl::parse("sqlite::memory:").unwrap();
     let metrics = Arc::new(Metrics::new("1"));
+    let store = Store::open(StoreConfig { url, pool_size: 2 });
+    let store = store.await.unwrap();
+    let instance = Instance::visitor(store.clone(), SystemClock::shared());
+    let key = Arc::new(HubKey::generate().unwrap());
+    let audit = Audit::start(&instance, key, None).await.unwrap();
     let registry = Registry::new(RegistryParts {
         config: RegistryConfig::default(),
-        store: Store::open(StoreConfig { url, pool_size: 2 })
-            .await
-            .unwrap(),
+        store,
+        audit: Arc::new(audit),
         router: Router::default(),
         metrics: Arc::clone(&metrics),
         clock: SystemClock::shared(),

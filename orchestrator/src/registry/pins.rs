@@ -1,9 +1,12 @@
 //! Definitions as they were first seen. A change waits for an operator.
 
 use super::RegistryParts;
+use crate::audit::{AuditError, Event};
+use crate::caller::Caller;
 use crate::store::{Row, Statement, Store, StoreError, micros, moment};
 use crate::upstream::ToolFacts;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use shared::id::ToolId;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,6 +34,9 @@ pub enum PinError {
     /// No change of this digest waits for this tool; it may have changed once more.
     #[error("no change with this digest waits for {0}")]
     NotWaiting(ToolId),
+    /// The decision could not be recorded, so it was not made.
+    #[error("the decision could not be recorded")]
+    Unrecorded(#[from] AuditError),
     /// Pins could not be read or written.
     #[error("the pins could not be read or written")]
     Store(#[from] StoreError),
@@ -78,9 +84,11 @@ pub(super) async fn compare(
     let now = micros(parts.clock.now());
     let mut writes = Vec::new();
     let mut quarantined = Vec::new();
+    let mut news = News::default();
     for tool in tools {
         let Some(pin) = pins.get(tool.id.as_str()) else {
             writes.push(insert(service, tool, now));
+            news.pinned.push(tool.id.to_string());
             continue;
         };
         let accepted = pin.digest == tool.digest && pin.service == service;
@@ -93,23 +101,101 @@ pub(super) async fn compare(
             (true, Some(_)) => writes.push(withdrawn(tool, now)),
             (false, Some(digest)) if digest == tool.digest => {}
             (false, _) => {
-                tracing::warn!(event = "tool_quarantined", of_service = service, tool = %tool.id,
-                    "the definition of a tool changed and waits to be accepted");
                 writes.push(quarantine(tool, now));
+                news.quarantined.push((pin, tool));
             }
         }
     }
     if !writes.is_empty() {
         parts.store.write(writes).await?;
+        news.tell(parts, service).await;
     }
     Ok(quarantined)
+}
+
+/// What the audit trail is told of one comparison.
+#[derive(Default)]
+struct News<'a> {
+    pinned: Vec<String>,
+    quarantined: Vec<(&'a Pin, &'a ToolFacts)>,
+}
+
+impl News<'_> {
+    /// A trail that cannot be written lifts no quarantine: it is logged, and the pins stand.
+    async fn tell(self, parts: &RegistryParts, service: &str) {
+        let mut events = Vec::with_capacity(1 + self.quarantined.len());
+        if !self.pinned.is_empty() {
+            let details = json!({ "tools": self.pinned });
+            events.push(own_event(
+                "tool.pinned",
+                "service",
+                service.to_owned(),
+                details,
+            ));
+        }
+        for (pin, tool) in self.quarantined {
+            tracing::warn!(event = "tool_quarantined", of_service = service, tool = %tool.id,
+                "the definition of a tool changed and waits to be accepted");
+            let details = json!({
+                "service": service,
+                "accepted": pin.digest,
+                "seen": tool.digest,
+            });
+            events.push(own_event(
+                "tool.quarantined",
+                "tool",
+                tool.id.to_string(),
+                details,
+            ));
+        }
+        for event in events {
+            if let Err(error) = parts.audit.event(event).await {
+                tracing::error!(event = "pin_not_audited", %error, "a pin could not be recorded");
+            }
+        }
+    }
+}
+
+fn own_event(
+    action: &'static str,
+    resource_type: &'static str,
+    resource_id: String,
+    details: Value,
+) -> Event {
+    Event {
+        action,
+        resource_type,
+        resource_id,
+        actor: "system:registry".into(),
+        organization: "default".into(),
+        address: None,
+        details,
+        correlation_id: None,
+    }
 }
 
 pub(super) async fn accept(
     parts: &RegistryParts,
     tool: &ToolId,
     seen_digest: &str,
+    by: &Caller,
 ) -> Result<Pin, PinError> {
+    let before = read(parts, tool).await?;
+    let waits = before.waiting.as_ref().map(|(digest, _)| digest.as_str());
+    if waits != Some(seen_digest) {
+        return Err(PinError::NotWaiting(tool.clone()));
+    }
+    let event = Event {
+        action: "tool.accepted",
+        resource_type: "tool",
+        resource_id: tool.to_string(),
+        actor: Arc::clone(&by.principal.id),
+        organization: Arc::clone(&by.principal.organization),
+        address: by.address,
+        details: json!({ "accepted": seen_digest, "before": before.digest }),
+        correlation_id: Some(by.correlation_id.clone()),
+    };
+    parts.audit.event(event).await?;
     let statement = Statement::new(
         "UPDATE tool_pins SET digest = seen_digest, definition = seen_definition, state = $1, \
          seen_digest = NULL, seen_definition = NULL, updated_at = $2 \
@@ -126,13 +212,14 @@ pub(super) async fn accept(
         Err(StoreError::Unexpected(_)) => return Err(PinError::NotWaiting(tool.clone())),
         Err(error) => return Err(error.into()),
     }
-    let rows = parts
-        .store
-        .read(Statement::new(COLUMNS_OF).bind(tool.as_str()))
-        .await?;
-    let row = rows
-        .first()
-        .ok_or_else(|| PinError::NotWaiting(tool.clone()))?;
+    read(parts, tool).await
+}
+
+async fn read(parts: &RegistryParts, tool: &ToolId) -> Result<Pin, PinError> {
+    let statement = Statement::new(COLUMNS_OF).bind(tool.as_str());
+    let rows = parts.store.read(statement).await?;
+    let row = rows.first();
+    let row = row.ok_or_else(|| PinError::NotWaiting(tool.clone()))?;
     Ok(pin(row)?)
 }
 

@@ -3,8 +3,10 @@
 mod kept;
 
 use super::*;
+use crate::keys::HubKey;
 use crate::policy::unproven;
 use crate::resilience::ResilienceConfig;
+use crate::store::instance::Instance;
 use crate::store::{DatabaseUrl, StoreConfig};
 use crate::upstream::local::LocalUpstream;
 use crate::upstream::scripted::{Scripted, call_of};
@@ -20,6 +22,13 @@ struct Fixture {
     store: Store,
     tasks: Tasks,
     metrics: Arc<Metrics>,
+    audit: Arc<Audit>,
+}
+
+async fn audit(store: &Store) -> Arc<Audit> {
+    let instance = Instance::visitor(store.clone(), SystemClock::shared());
+    let key = Arc::new(HubKey::generate().unwrap());
+    Arc::new(Audit::start(&instance, key, None).await.unwrap())
 }
 
 async fn store() -> Store {
@@ -29,7 +38,8 @@ async fn store() -> Store {
         .unwrap()
 }
 
-fn over(store: Store) -> Fixture {
+async fn over(store: Store) -> Fixture {
+    let audit = audit(&store).await;
     let (router, tasks) = (Router::default(), Tasks::new());
     let metrics = Arc::new(Metrics::new("1"));
     let config = RegistryConfig {
@@ -44,6 +54,7 @@ fn over(store: Store) -> Fixture {
         config,
         store: store.clone(),
         router: router.clone(),
+        audit: Arc::clone(&audit),
         metrics: Arc::clone(&metrics),
         clock: SystemClock::shared(),
         tasks: tasks.clone(),
@@ -54,6 +65,7 @@ fn over(store: Store) -> Fixture {
         store,
         tasks,
         metrics,
+        audit,
     }
 }
 
@@ -141,7 +153,7 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
 /// Acceptance: 28
 #[tokio::test]
 async fn tools_are_offered_under_the_longest_prefix_only() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     spoke(
         &fixture,
         "01_linux_cli_mcp",
@@ -174,7 +186,7 @@ async fn tools_are_offered_under_the_longest_prefix_only() {
 
 #[tokio::test]
 async fn a_spoke_cannot_offer_tools_of_another_namespace() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let web = [
         "web.search.find",
         "secrets.getSecret",
@@ -198,7 +210,7 @@ async fn a_spoke_cannot_offer_tools_of_another_namespace() {
 
 #[tokio::test]
 async fn two_services_cannot_share_a_name_or_a_namespace() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     let add = |service: &str, namespace: &str| {
         let inner = Scripted::answering(Vec::new());
@@ -228,7 +240,7 @@ async fn two_services_cannot_share_a_name_or_a_namespace() {
 /// Acceptance: 90
 #[tokio::test]
 async fn a_spoke_that_is_down_costs_its_own_tools_only_and_is_found_again() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     let docs = spoke(&fixture, "11_documentation_mcp", &["docs"], &["docs.a"]);
     *docs.health.lock() = None;
@@ -269,7 +281,7 @@ async fn a_spoke_that_is_down_costs_its_own_tools_only_and_is_found_again() {
 
 #[tokio::test]
 async fn one_missed_look_is_forgiven_and_three_are_not() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     let target = fixture.registry.target("12_cmdb_mcp").unwrap();
     let status = || target.status().as_str();
@@ -289,7 +301,7 @@ async fn one_missed_look_is_forgiven_and_three_are_not() {
 
 #[tokio::test]
 async fn listeners_are_told_once_of_many_changes_and_not_of_none() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     spoke(&fixture, "11_documentation_mcp", &["docs"], &["docs.a"]);
     let mut version = fixture.registry.version();
@@ -308,7 +320,7 @@ async fn listeners_are_told_once_of_many_changes_and_not_of_none() {
 /// Acceptance: 79
 #[tokio::test]
 async fn an_open_breaker_is_probed_and_ends_early() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     fixture.registry.start().await.unwrap();
     let route = Arc::clone(fixture.router.snapshot().resolve("cmdb.a").unwrap());
@@ -334,7 +346,7 @@ async fn an_open_breaker_is_probed_and_ends_early() {
 
 #[tokio::test]
 async fn an_operator_closes_breakers_by_service() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     assert!(fixture.registry.reset_breakers("12_cmdb_mcp"));
     assert!(!fixture.registry.reset_breakers("99_x"));
@@ -343,7 +355,7 @@ async fn an_operator_closes_breakers_by_service() {
 
 #[tokio::test]
 async fn the_hubs_own_tools_are_offered_without_pins() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let own =
         LocalUpstream::new("00_master_mcp", "1.0.0", &["master", "system"], Vec::new()).unwrap();
     fixture.registry.add_own(Arc::new(own)).await.unwrap();

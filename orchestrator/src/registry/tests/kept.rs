@@ -1,11 +1,12 @@
 //! What is kept over restarts: pins and aliases.
 
 use super::*;
+use crate::caller::testing::{caller, principal};
 
 #[tokio::test]
 async fn a_hub_that_starts_without_a_spoke_knows_its_tools_from_their_pins() {
     let store = store().await;
-    let first = over(store.clone());
+    let first = over(store.clone()).await;
     spoke(&first, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     first.registry.start().await.unwrap();
     let alias = |fixture: &Fixture| {
@@ -19,7 +20,7 @@ async fn a_hub_that_starts_without_a_spoke_knows_its_tools_from_their_pins() {
     };
     assert_eq!(alias(&first), "cmdb_a");
     first.tasks.shutdown(Duration::from_secs(1)).await;
-    let second = over(store);
+    let second = over(store).await;
     spoke(&second, "12_cmdb_mcp", &["cmdb"], &[]);
     second.registry.start().await.unwrap();
     assert_eq!(names(&second), ["cmdb.a"]);
@@ -29,7 +30,7 @@ async fn a_hub_that_starts_without_a_spoke_knows_its_tools_from_their_pins() {
 
 #[tokio::test]
 async fn a_changed_definition_waits_for_an_operator() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a", "cmdb.b"]);
     fixture.registry.start().await.unwrap();
     assert!(!quarantined(&fixture, "cmdb.a"));
@@ -47,20 +48,45 @@ async fn a_changed_definition_waits_for_an_operator() {
     assert!(waiting.1.contains("Ignore the rules"));
     // What was shown to the operator is what is accepted, and nothing else.
     let registry = &fixture.registry;
-    let other = registry.accept(&changed.id, "another digest").await;
+    let by = caller(principal("key:operator"));
+    let other = registry.accept(&changed.id, "another digest", &by).await;
     assert!(matches!(other, Err(PinError::NotWaiting(_))));
-    let accepted = registry.accept(&changed.id, &changed.digest).await.unwrap();
+    let accepted = registry
+        .accept(&changed.id, &changed.digest, &by)
+        .await
+        .unwrap();
     assert_eq!(
         (accepted.digest, accepted.waiting),
         (changed.digest.clone(), None)
     );
     assert!(!quarantined(&fixture, "cmdb.a"));
-    assert!(registry.accept(&changed.id, &changed.digest).await.is_err());
+    assert!(
+        registry
+            .accept(&changed.id, &changed.digest, &by)
+            .await
+            .is_err()
+    );
+    let filter = crate::audit::Filter::default();
+    let page = crate::store::Page::new(1, 100);
+    let rows = fixture.audit.list(&filter, page).await.unwrap().rows;
+    let mut told: Vec<_> = rows
+        .iter()
+        .map(|row| (row.action.as_str(), row.actor.as_str()))
+        .collect();
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            ("tool.accepted", "key:operator"),
+            ("tool.pinned", "system:registry"),
+            ("tool.quarantined", "system:registry"),
+        ]
+    );
 }
 
 #[tokio::test]
 async fn a_definition_that_changes_back_is_free_again() {
-    let fixture = over(store().await);
+    let fixture = over(store().await).await;
     let cmdb = spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a"]);
     fixture.registry.start().await.unwrap();
     let changed = description("12_cmdb_mcp", vec![facts("cmdb.a", "changed")]);
@@ -77,11 +103,11 @@ async fn a_definition_that_changes_back_is_free_again() {
 #[tokio::test]
 async fn aliases_are_never_given_to_another_tool() {
     let store = store().await;
-    let first = over(store.clone());
+    let first = over(store.clone()).await;
     spoke(&first, "12_cmdb_mcp", &["cmdb"], &["cmdb.a_b.c"]);
     first.registry.start().await.unwrap();
     first.tasks.shutdown(Duration::from_secs(1)).await;
-    let second = over(store);
+    let second = over(store).await;
     spoke(
         &second,
         "12_cmdb_mcp",
