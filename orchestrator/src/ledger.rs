@@ -16,6 +16,7 @@ use shared::tool::{Output, ToolError};
 use std::sync::Arc;
 use std::time::Duration;
 use stored::Stored;
+use tokio_util::sync::CancellationToken;
 
 /// How long a key stands for its call.
 const LIFE_MICROS: i64 = 86_400_000_000;
@@ -25,7 +26,7 @@ const MAX_KEY: usize = 200;
 const ATTEMPTS: u32 = 3;
 /// How often tickets that could not be written are tried again.
 const ORPHAN_PERIOD: Duration = Duration::from_secs(1);
-/// Seconds between two rounds of expiry.
+/// So many rounds of tickets make one round of expiry.
 const EXPIRY_PERIOD: u32 = 600;
 /// Most dropped tickets remembered; beyond that their rows wait for the next start.
 const MAX_ORPHANS: usize = 10_000;
@@ -121,25 +122,26 @@ impl Ledger {
 
     /// Expires keys and writes dropped tickets, until `tasks` stop.
     pub fn start_jobs(self: &Arc<Self>, tasks: &Tasks) {
-        let ledger = Arc::clone(self);
-        let stop = tasks.token();
-        tasks.spawn("ledger", async move {
-            let mut ticks = tokio::time::interval(ORPHAN_PERIOD);
-            let mut until_expiry = 0;
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return ledger.write_orphans(),
-                    _ = ticks.tick() => ledger.write_orphans(),
-                }
-                if until_expiry == 0 {
-                    until_expiry = EXPIRY_PERIOD;
-                    if let Err(error) = ledger.expire().await {
-                        tracing::warn!(event = "ledger_expiry", %error, "keys could not be expired");
-                    }
-                }
-                until_expiry -= 1;
+        tasks.spawn("ledger", Arc::clone(self).run(tasks.token()));
+    }
+
+    async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(ORPHAN_PERIOD);
+        for round in 0_u32.. {
+            tokio::select! {
+                () = stop.cancelled() => return self.write_orphans(),
+                _ = ticks.tick() => self.write_orphans(),
             }
-        });
+            if round % EXPIRY_PERIOD == 0 {
+                self.expire_quietly().await;
+            }
+        }
+    }
+
+    async fn expire_quietly(&self) {
+        if let Err(error) = self.expire().await {
+            tracing::warn!(event = "ledger_expiry", %error, "keys could not be expired");
+        }
     }
 
     async fn insert(

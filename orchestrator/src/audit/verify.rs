@@ -131,17 +131,24 @@ impl Walk {
                     "records are missing at the end",
                 )));
             }
-            for entry in entries {
-                if let Some(reason) = self.problem(&entry) {
-                    return Ok(Some(bad(self.head.seq + 1, reason)));
-                }
-                self.head = Head {
-                    seq: entry.seq,
-                    hash: entry.hash,
-                };
+            if let Some(found) = self.over(entries) {
+                return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    fn over(&mut self, entries: Vec<Entry>) -> Option<Bad> {
+        for entry in entries {
+            if let Some(reason) = self.problem(&entry) {
+                return Some(bad(self.head.seq + 1, reason));
+            }
+            self.head = Head {
+                seq: entry.seq,
+                hash: entry.hash,
+            };
+        }
+        None
     }
 
     fn problem(&self, entry: &Entry) -> Option<&'static str> {

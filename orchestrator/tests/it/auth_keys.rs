@@ -1,12 +1,11 @@
 //! Keys from making to revoking, against a real store.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use crate::fixture::{Fixture, eventually, open};
+use crate::fixture::{Fixture, eventually};
 use orchestrator::auth::{
-    Auth, AuthConfig, AuthError, Bootstrapped, KeyError, KeyKind, NewKey, Permissions, Presented,
-    Principal, Role, Verb,
+    Auth, AuthConfig, AuthError, Bootstrapped, NewKey, Permissions, Presented, Principal, Role,
+    Verb,
 };
-use orchestrator::store::{Page, Statement};
+use orchestrator::store::Statement;
 use shared::secret::Secret;
 use shared::tasks::Tasks;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn auth(fixture: &Fixture) -> Arc<Auth> {
+pub(crate) fn auth(fixture: &Fixture) -> Arc<Auth> {
     let clock = Arc::new(fixture.clock.clone());
     Arc::new(Auth::new(
         fixture.store.clone(),
@@ -23,7 +22,7 @@ fn auth(fixture: &Fixture) -> Arc<Auth> {
     ))
 }
 
-fn admin() -> Principal {
+pub(crate) fn admin() -> Principal {
     Principal::local("test")
 }
 
@@ -68,7 +67,7 @@ async fn a_key_is_known_by_its_hash_and_kept_nowhere() {
         .unwrap();
     let row = rows.first().unwrap();
     assert_eq!(row.text("key_hash").unwrap(), sha256(&text));
-    assert_eq!(row.text("prefix").unwrap(), &text[4..12]);
+    assert_eq!(Some(row.text("prefix").unwrap()), text.get(4..12));
     for column in [
         "user_id",
         "namespace_id",
@@ -160,7 +159,14 @@ async fn unknown_keys_are_refused_the_misspelt_ones_without_the_store() {
     assert_eq!(word(&auth, foreign.text.expose()).await, "Invalid");
     fixture.store.close().await;
     let mut misspelt = foreign.text.expose().to_owned();
-    misspelt.replace_range(20..21, if &misspelt[20..21] == "a" { "b" } else { "a" });
+    misspelt.replace_range(
+        20..21,
+        if misspelt.as_bytes()[20] == b'a' {
+            "b"
+        } else {
+            "a"
+        },
+    );
     for text in [misspelt.as_str(), "", "hello", "a.b.c"] {
         assert_eq!(word(&auth, text).await, "Invalid", "{text}");
     }
@@ -259,170 +265,4 @@ async fn the_bootstrap_key_is_replaced_and_removed() {
     assert_eq!(install(Some(one)).await, Bootstrapped::Unchanged);
     assert_eq!(word(&auth, one).await, "Inactive");
     assert!(auth.bootstrap(Some(Secret::new("changeme"))).await.is_err());
-}
-
-#[tokio::test]
-async fn nobody_hands_out_more_than_they_have() {
-    let fixture = Fixture::new().await;
-    let auth = auth(&fixture);
-    let user = Principal {
-        id: "user:1".into(),
-        role: Role::User,
-        permissions: Permissions::of_role(Role::User),
-        ..admin()
-    };
-    let check = async |new: NewKey, expected: &str| {
-        let made = auth.create_key(&user, new).await;
-        let word = made.map_or_else(|error| error.to_string(), |issued| issued.record.name);
-        assert!(word.contains(expected), "{word}");
-    };
-    let base = || NewKey::named("own");
-    check(base(), "own").await;
-    check(
-        NewKey {
-            permissions: vec!["servers:write".into()],
-            ..base()
-        },
-        "own",
-    )
-    .await;
-    check(
-        NewKey {
-            permissions: vec!["write".into()],
-            ..base()
-        },
-        "permission write",
-    )
-    .await;
-    check(
-        NewKey {
-            permissions: vec!["approvals:approve".into()],
-            ..base()
-        },
-        "permission approvals",
-    )
-    .await;
-    check(
-        NewKey {
-            permissions: vec!["fly".into()],
-            ..base()
-        },
-        "not a permission",
-    )
-    .await;
-    check(
-        NewKey {
-            role: Role::Admin,
-            ..base()
-        },
-        "role admin",
-    )
-    .await;
-    check(
-        NewKey {
-            kind: KeyKind::A2a,
-            ..base()
-        },
-        "kind a2a",
-    )
-    .await;
-    check(
-        NewKey {
-            name: String::new(),
-            ..base()
-        },
-        "name",
-    )
-    .await;
-    check(
-        NewKey {
-            expires_in_days: 0,
-            ..base()
-        },
-        "expires_in_days",
-    )
-    .await;
-    check(
-        NewKey {
-            expires_in_days: 367,
-            ..base()
-        },
-        "expires_in_days",
-    )
-    .await;
-    check(
-        NewKey {
-            namespace: Some("nowhere".into()),
-            ..base()
-        },
-        "namespace_id",
-    )
-    .await;
-    let inside = auth.create_key(
-        &user,
-        NewKey {
-            namespace: Some("default".into()),
-            ..base()
-        },
-    );
-    assert_eq!(
-        inside.await.unwrap().record.namespace.as_deref(),
-        Some("default")
-    );
-}
-
-#[tokio::test]
-async fn keys_are_listed_and_revoked_inside_their_organization() {
-    let fixture = Fixture::new().await;
-    let auth = auth(&fixture);
-    let sql = "INSERT INTO organizations (id, name, slug, created_at, updated_at) \
-               VALUES ('other', 'Other', 'other', 1, 1)";
-    fixture
-        .store
-        .write(vec![Statement::new(sql)])
-        .await
-        .unwrap();
-    let other = Principal {
-        organization: "other".into(),
-        ..admin()
-    };
-    let user = Principal {
-        id: "user:1".into(),
-        role: Role::User,
-        ..admin()
-    };
-    let mut ids = Vec::new();
-    for n in 0..3 {
-        fixture.clock.advance(Duration::from_secs(1));
-        let issued = auth
-            .create_key(&admin(), NewKey::named(format!("k{n}")))
-            .await
-            .unwrap();
-        ids.push(issued.record.id);
-    }
-    let page = auth.list_keys(&admin(), Page::new(1, 2)).await.unwrap();
-    let names: Vec<&str> = page.rows.iter().map(|key| key.name.as_str()).collect();
-    assert_eq!((names, page.total), (vec!["k2", "k1"], 3));
-    assert_eq!(
-        auth.list_keys(&admin(), Page::new(2, 2))
-            .await
-            .unwrap()
-            .rows
-            .len(),
-        1
-    );
-    for stranger in [&other, &user] {
-        assert_eq!(
-            auth.list_keys(stranger, Page::new(1, 50))
-                .await
-                .unwrap()
-                .total,
-            0
-        );
-        let refused = auth.revoke_key(stranger, &ids[0], None).await;
-        assert!(matches!(refused, Err(KeyError::NotFound)), "{refused:?}");
-    }
-    let again = open(&fixture.file()).await;
-    assert!(auth.key(&admin(), &ids[0]).await.unwrap().is_active);
-    again.close().await;
 }
