@@ -4,6 +4,8 @@
 //! Where the key file lies is `config`'s matter, who verifies is `shared::call_token`'s and
 //! `shared::grant`'s.
 
+use aws_lc_rs::encoding::AsBigEndian;
+use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +32,8 @@ pub struct HubKey {
     pub pair: Ed25519KeyPair,
     /// See [`shared::grant::key_id`].
     pub key_id: String,
+    /// Keyed with the private key.
+    derivation: hmac::Key,
 }
 
 /// Why there is no key.
@@ -72,7 +76,7 @@ impl HubKey {
             Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
         };
         // The cause is a fixed word of the library and adds nothing.
-        pair.map(Self::of).or(Err(KeyError::Rejected))
+        pair.or(Err(KeyError::Rejected)).and_then(Self::of)
     }
 
     /// A key that lives as long as this process: tests, and development without a key file.
@@ -80,9 +84,8 @@ impl HubKey {
     /// # Errors
     /// [`KeyError::Generation`].
     pub fn generate() -> Result<Self, KeyError> {
-        Ed25519KeyPair::generate()
-            .map(Self::of)
-            .or(Err(KeyError::Generation))
+        let pair = Ed25519KeyPair::generate().or(Err(KeyError::Generation))?;
+        Self::of(pair)
     }
 
     /// A fresh pair of key files.
@@ -113,9 +116,22 @@ impl HubKey {
         format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
     }
 
-    fn of(pair: Ed25519KeyPair) -> Self {
+    /// A secret key for another purpose, the same for the same purpose as long as this key lives.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> hmac::Key {
+        let derived = hmac::sign(&self.derivation, purpose.as_bytes());
+        hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+    }
+
+    fn of(pair: Ed25519KeyPair) -> Result<Self, KeyError> {
         let key_id = shared::grant::key_id(&pair);
-        Self { pair, key_id }
+        let seed = pair.seed().or(Err(KeyError::Rejected))?;
+        let seed = seed.as_be_bytes().or(Err(KeyError::Rejected))?;
+        Ok(Self {
+            derivation: hmac::Key::new(hmac::HMAC_SHA256, seed.as_ref()),
+            pair,
+            key_id,
+        })
     }
 }
 

@@ -173,6 +173,10 @@ impl Ask {
             now,
         };
         grant.verify(call, public_key)?;
+        // The rules may have become stricter since the request was opened.
+        if grant.approvers.len() < usize::try_from(self.approvers).unwrap_or(usize::MAX) {
+            return Err(GrantError::Mismatch("number of approvers"));
+        }
         Ok(Permit {
             principal: self.principal,
             tool: self.tool,

@@ -1,0 +1,170 @@
+//! Deciding a request: the one function behind REST, CLI, console and webhook.
+
+use super::{Approval, ApprovalError, ApprovalState, Approvals, Verdict};
+use crate::auth::{CredentialKind, Principal, Verb};
+use crate::store::{Statement, StoreError, micros};
+use jiff::Timestamp;
+use shared::tool::Effect;
+
+/// Longest note, in bytes.
+const MAX_NOTE: usize = 4096;
+
+/// First the row is touched, so that two who vote at once wait for each other and the second count
+/// sees both.
+const LOCK: &str =
+    "UPDATE approvals SET updated_at = $1 WHERE id = $2 AND state = 'pending' AND expires_at > $1";
+const VOTE: &str = "INSERT INTO approval_votes (approval_id, approver, decision, note, at) \
+     VALUES ($1, $2, $3, $4, $5)";
+const REJECT: &str =
+    "UPDATE approvals SET state = 'rejected', decided_at = $1 WHERE id = $2 AND state = 'pending'";
+const APPROVE_IF_ENOUGH: &str = "UPDATE approvals SET state = 'approved', decided_at = $1, expires_at = $2 \
+     WHERE id = $3 AND state = 'pending' AND required <= (SELECT COUNT(*) FROM approval_votes \
+     WHERE approval_id = $3 AND decision = 'approve')";
+
+/// Somebody who decides.
+pub(super) struct Decider<'a> {
+    /// Recorded, and held against the requester.
+    pub(super) subject: &'a str,
+    /// Another name of the same person; equal to `subject` when there is none.
+    pub(super) name: &'a str,
+    /// Role word; `None` when unknown, which fits no request that wants a role.
+    pub(super) role: Option<&'static str>,
+}
+
+impl Approvals {
+    /// Says yes or no. Enough yeses approve, one no rejects.
+    ///
+    /// # Errors
+    /// [`ApprovalError::NotFound`] for another organisation's too, [`ApprovalError::Forbidden`] for who
+    /// may not decide this one, [`ApprovalError::Conflict`] when it is decided, over, or the decider
+    /// has voted.
+    pub async fn decide(
+        &self,
+        id: &str,
+        approver: &Principal,
+        verdict: Verdict,
+        note: Option<&str>,
+    ) -> Result<Approval, ApprovalError> {
+        let now = self.clock.now();
+        let found = self.by_id(id, now).await?;
+        let approval = found
+            .filter(|approval| approval.organization == approver.organization)
+            .ok_or(ApprovalError::NotFound)?;
+        if !approver.permissions.allow("approvals", Verb::Approve) {
+            let own = approval.requester == approver.id;
+            return Err(if own || super::sees_all(approver) {
+                ApprovalError::Forbidden("deciding needs the permission approvals:approve")
+            } else {
+                ApprovalError::NotFound
+            });
+        }
+        if approver.kind == CredentialKind::A2aKey {
+            return Err(ApprovalError::Forbidden(
+                "an agent's key cannot decide; a person has to",
+            ));
+        }
+        let decider = Decider {
+            subject: &approver.id,
+            name: &approver.id,
+            role: Some(approver.role.as_str()),
+        };
+        self.settle(approval, &decider, (verdict, note), now).await
+    }
+
+    /// What every way of deciding comes down to.
+    pub(super) async fn settle(
+        &self,
+        approval: Approval,
+        decider: &Decider<'_>,
+        (verdict, note): (Verdict, Option<&str>),
+        now: Timestamp,
+    ) -> Result<Approval, ApprovalError> {
+        may_decide(&approval, decider)?;
+        if note.is_some_and(|note| note.len() > MAX_NOTE) {
+            return Err(ApprovalError::Invalid("the note is longer than 4096 bytes"));
+        }
+        undecided(approval.state)?;
+        let id = approval.id.as_str();
+        let batch = self.batch(id, decider, (verdict, note), now);
+        match self.store.write(batch).await {
+            Ok(_) => {}
+            Err(StoreError::Exists(_)) => {
+                return Err(ApprovalError::Conflict("you have voted on it"));
+            }
+            Err(StoreError::Unexpected(_)) => {
+                return Err(ApprovalError::Conflict(
+                    "it was decided or ran out meanwhile",
+                ));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let decided = self.by_id(id, now).await?.ok_or(ApprovalError::NotFound)?;
+        let action = match decided.state {
+            ApprovalState::Approved => "approval.approved",
+            ApprovalState::Rejected => "approval.rejected",
+            _ => "approval.voted",
+        };
+        self.announce(id, decided.state);
+        self.record(action, &decided, decider.subject, note).await?;
+        Ok(decided)
+    }
+
+    fn batch(
+        &self,
+        id: &str,
+        decider: &Decider<'_>,
+        (verdict, note): (Verdict, Option<&str>),
+        now: Timestamp,
+    ) -> Vec<Statement> {
+        let use_until = now
+            .checked_add(self.config.use_within)
+            .unwrap_or(Timestamp::MAX);
+        let lock = Statement::new(LOCK).bind(micros(now)).bind(id).expect(1);
+        let vote = Statement::new(VOTE)
+            .bind(id)
+            .bind(decider.subject)
+            .bind(verdict.as_str())
+            .bind(note.map(|note| self.redactor.redact(note).into_owned()))
+            .bind(micros(now))
+            .expect(1);
+        let outcome = match verdict {
+            Verdict::Reject => Statement::new(REJECT).bind(micros(now)).bind(id).expect(1),
+            Verdict::Approve => Statement::new(APPROVE_IF_ENOUGH)
+                .bind(micros(now))
+                .bind(micros(use_until))
+                .bind(id),
+        };
+        vec![lock, vote, outcome]
+    }
+}
+
+fn may_decide(approval: &Approval, decider: &Decider<'_>) -> Result<(), ApprovalError> {
+    let own = [decider.subject, decider.name].contains(&approval.requester.as_ref());
+    let may_be_own = approval.self_approval && approval.effect <= Effect::Mutate;
+    if own && !may_be_own {
+        return Err(ApprovalError::Forbidden(
+            "the requester cannot decide; somebody else has to",
+        ));
+    }
+    let role_fits = approval.roles.is_empty()
+        || decider
+            .role
+            .is_some_and(|role| approval.roles.iter().any(|wanted| wanted == role));
+    if role_fits {
+        Ok(())
+    } else {
+        Err(ApprovalError::Forbidden(
+            "the policy wants an approver of another role",
+        ))
+    }
+}
+
+const fn undecided(state: ApprovalState) -> Result<(), ApprovalError> {
+    match state {
+        ApprovalState::Pending => Ok(()),
+        ApprovalState::Approved => Err(ApprovalError::Conflict("it is approved already")),
+        ApprovalState::Rejected => Err(ApprovalError::Conflict("it is rejected already")),
+        ApprovalState::Expired => Err(ApprovalError::Conflict("its time is over")),
+        ApprovalState::Consumed => Err(ApprovalError::Conflict("it was used already")),
+    }
+}
