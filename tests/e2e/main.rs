@@ -1,5 +1,9 @@
 //! Whole installations on loopback: real hub, real spokes, real clients, real crashes.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
 
 mod approvals;
 mod clients;

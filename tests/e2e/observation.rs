@@ -11,14 +11,31 @@ async fn one_correlation_id_joins_hub_spoke_and_audit() {
     let host = Host::new(&stack.url, &stack.agent);
     let meta = json!({"waygate/correlationId": "corr-e2e-1"});
     let reply = host.call("cmdb.local.validate", json!({}), meta).await;
-    assert_eq!(reply.body["result"]["_meta"]["waygate/correlationId"], "corr-e2e-1");
+    assert_eq!(
+        reply.body["result"]["_meta"]["waygate/correlationId"],
+        "corr-e2e-1"
+    );
     assert_eq!(reply.headers["x-correlation-id"], "corr-e2e-1");
     let operator = Host::new(&stack.url, &stack.operator);
-    let rows = operator.get("/api/admin/audit?correlation_id=corr-e2e-1").await;
-    assert!(!rows.body["data"].as_array().unwrap().is_empty(), "{}", rows.body);
+    let rows = operator
+        .get("/api/admin/audit?correlation_id=corr-e2e-1")
+        .await;
+    assert!(
+        !rows.body["data"].as_array().unwrap().is_empty(),
+        "{}",
+        rows.body
+    );
     for log in [stack.hub.log(), stack.spoke(12).log()] {
-        let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(lines.iter().any(|line| line["correlation_id"] == "corr-e2e-1"), "{log}");
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(
+            lines
+                .iter()
+                .any(|line| line["correlation_id"] == "corr-e2e-1"),
+            "{log}"
+        );
         for line in lines {
             for field in ["timestamp", "service", "level", "message", "event"] {
                 assert!(line[field].is_string(), "{field} is missing in {line}");
@@ -33,10 +50,18 @@ async fn a_changed_audit_row_is_found() {
     let mut stack = Stack::start(&[12], &[]);
     let host = Host::new(&stack.url, &stack.agent);
     for _ in 0..5 {
-        assert_eq!(host.call("cmdb.local.validate", json!({}), json!({})).await.status, 200);
+        assert_eq!(
+            host.call("cmdb.local.validate", json!({}), json!({}))
+                .await
+                .status,
+            200
+        );
     }
     assert!(stack.hub.stop().success());
-    assert_eq!(stack.cli_json(&stack.operator, &["audit", "verify"])["intact"], true);
+    assert_eq!(
+        stack.cli_json(&stack.operator, &["audit", "verify"])["intact"],
+        true
+    );
 }
 
 /// Acceptance: 360
@@ -44,17 +69,37 @@ async fn a_changed_audit_row_is_found() {
 async fn planted_secrets_appear_nowhere() {
     let mut stack = Stack::start(&[1, 12], &[]);
     let host = Host::new(&stack.url, &stack.agent);
-    let canaries = ["AKIAIOSFODNN7CANARY1", "ghp_canarycanarycanarycanarycanary123456"];
+    let canaries = [
+        "AKIAIOSFODNN7CANARY1",
+        "ghp_canarycanarycanarycanarycanary123456",
+    ];
     for canary in canaries {
         let path = format!("/etc/{canary}?password={canary}");
-        drop(host.call("os.linux.cli.readFile", json!({ "path": path }), json!({})).await);
-        drop(host.call("os.linux.runCommand", json!({"command": format!("echo password={canary}")}), json!({})).await);
+        drop(
+            host.call("os.linux.cli.readFile", json!({ "path": path }), json!({}))
+                .await,
+        );
+        drop(
+            host.call(
+                "os.linux.runCommand",
+                json!({"command": format!("echo password={canary}")}),
+                json!({}),
+            )
+            .await,
+        );
     }
     let metrics = Host::new(&stack.url, "").get("/metrics").await;
     assert_eq!(metrics.status, 200);
     let audit = stack.cli(&stack.operator, &["audit", "export"]);
-    let written = [stack.hub.log(), stack.spoke(1).log(), String::from_utf8_lossy(&audit.stdout).into_owned()];
-    for secret in canaries.into_iter().chain([stack.agent.as_str(), stack.operator.as_str()]) {
+    let written = [
+        stack.hub.log(),
+        stack.spoke(1).log(),
+        String::from_utf8_lossy(&audit.stdout).into_owned(),
+    ];
+    for secret in canaries
+        .into_iter()
+        .chain([stack.agent.as_str(), stack.operator.as_str()])
+    {
         for text in &written {
             assert!(!text.contains(secret), "{secret} was written");
         }
