@@ -167,8 +167,8 @@ pub struct Tracing {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "config.default.toml documents each key")]
 pub struct Approvals {
-    pub decide_seconds: i64,
-    pub token_seconds: i64,
+    pub decide_seconds: u64,
+    pub token_seconds: u64,
 }
 
 /// Towards spokes.

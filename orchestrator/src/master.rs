@@ -1,15 +1,16 @@
 //! The hub's own tools that need no workflow, offered like those of any service. Source:
 //! `catalogue.md` 4, "00 master".
 //!
-//! They only read what other modules know. Tools about approvals join where approvals are wired;
-//! tools about workflows come with the engine.
+//! They only read what other modules know. Tools about workflows come with the engine.
 
+mod approvals;
 mod health;
 mod info;
 mod probe;
 mod small;
 mod totals;
 
+pub use approvals::approval_tools;
 pub use probe::{HealthProbe, ProbeError, Probed};
 
 use crate::metrics::Metrics;
