@@ -20,15 +20,18 @@ use crate::error::Code;
 use crate::tool::ToolError;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Largest file that is read or written unless configured otherwise, in bytes (10 MB).
 pub const MAX_BYTES: u64 = 10_000_000;
 /// Extensions that may be written unless configured otherwise.
 pub const TYPES: [&str; 4] = [".txt", ".json", ".yaml", ".md"];
+
+/// How files are opened for reading: a pipe or terminal in their place does not hold the caller up.
+const READING: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// What may be read and written where.
 #[derive(Debug)]
@@ -199,13 +202,24 @@ impl Files {
     /// # Errors
     /// [`FilesError`].
     pub fn read(&self, path: &str) -> Result<Contents, FilesError> {
-        let place = self.rules.read.find(path)?;
-        if !place.kind()?.is_file() {
-            return Err(FilesError::Not("a regular file"));
-        }
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = File::from(place.open(flags)?);
-        contents(file, place.path().to_owned(), self.rules.max_bytes)
+        let place = self.regular(path)?;
+        let file = File::from(place.open(READING)?);
+        whole(&file, place.path(), self.rules.max_bytes)
+    }
+
+    /// Reads the last `bytes` of a regular file of any size, such as a log.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub fn read_end(&self, path: &str, bytes: u64) -> Result<Contents, FilesError> {
+        let place = self.regular(path)?;
+        let mut file = File::from(place.open(READING)?);
+        let size = file.metadata().map_err(FilesError::Io)?.len();
+        let start = SeekFrom::Start(size.saturating_sub(bytes));
+        file.seek(start).map_err(FilesError::Io)?;
+        // What is written meanwhile is not part of it.
+        let reader = file.try_clone().map_err(FilesError::Io)?.take(bytes);
+        contents(&file, reader, place.path())
     }
 
     /// Lists a directory, and those below it when `recursive`; links are listed, not followed. At
@@ -252,6 +266,24 @@ impl Files {
         })
     }
 
+    /// Takes a write back: the backup returns to the file's name; without one the file is removed.
+    ///
+    /// # Errors
+    /// [`FilesError`]; the file stays as it was written.
+    pub fn undo(&self, written: &Written) -> Result<(), FilesError> {
+        let path = written.path.to_str().ok_or(FilesError::Path("not UTF-8"))?;
+        let (parent, name) = place::split(path)?;
+        let folder = self.rules.write.find(parent)?;
+        let folder = folder.open(OFlags::RDONLY | OFlags::DIRECTORY)?;
+        let _one_at_a_time = self.writing.lock();
+        let backup = written.backup.as_ref().and_then(|path| path.file_name());
+        match backup {
+            Some(backup) => rustix::fs::renameat(&folder, backup, &folder, name)?,
+            None => rustix::fs::unlinkat(&folder, name, AtFlags::empty())?,
+        }
+        Ok(rustix::fs::fsync(folder)?)
+    }
+
     /// Whether a write could go ahead, without writing: place, type and size.
     ///
     /// # Errors
@@ -259,6 +291,15 @@ impl Files {
     pub fn check_write(&self, path: &str, size: usize) -> Result<(), FilesError> {
         self.check_size(size)?;
         self.target(path).map(drop)
+    }
+
+    fn regular(&self, path: &str) -> Result<place::Place, FilesError> {
+        let place = self.rules.read.find(path)?;
+        if place.kind()?.is_file() {
+            Ok(place)
+        } else {
+            Err(FilesError::Not("a regular file"))
+        }
     }
 
     /// The directory a write goes to, and the name in it.
@@ -302,21 +343,25 @@ pub fn sha256(bytes: &[u8]) -> String {
 }
 
 /// All of an open regular file of at most `limit` bytes.
-fn contents(file: File, path: PathBuf, limit: u64) -> Result<Contents, FilesError> {
+fn whole(file: &File, path: &Path, limit: u64) -> Result<Contents, FilesError> {
+    // One more than allowed, for files that say they are empty (as those of /proc do) or that grow.
+    let read = contents(file, file.take(limit.saturating_add(1)), path)?;
+    if length(read.bytes.len()) > limit {
+        return Err(FilesError::TooLarge { limit });
+    }
+    Ok(read)
+}
+
+fn contents(file: &File, mut reader: impl Read, path: &Path) -> Result<Contents, FilesError> {
     let metadata = file.metadata().map_err(FilesError::Io)?;
     if !metadata.is_file() {
         return Err(FilesError::Not("a regular file"));
     }
     let modified = metadata.modified().map_err(FilesError::Io)?;
     let mut bytes = Vec::new();
-    // One more than allowed, for files that say they are empty (as those of /proc do) or that grow.
-    let mut reader = file.take(limit.saturating_add(1));
     reader.read_to_end(&mut bytes).map_err(FilesError::Io)?;
-    if length(bytes.len()) > limit {
-        return Err(FilesError::TooLarge { limit });
-    }
     Ok(Contents {
-        path,
+        path: path.to_owned(),
         bytes,
         modified_at: Timestamp::try_from(modified).unwrap_or_default(),
     })

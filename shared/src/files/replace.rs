@@ -1,6 +1,6 @@
 //! Changing a file in one step, its old content kept beside it.
 
-use super::{FilesError, contents};
+use super::{FilesError, whole};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::fd::OwnedFd;
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::Path;
 use uuid::Uuid;
 
 /// Backups of one file in one second.
@@ -49,7 +49,7 @@ impl Old {
         Ok(Some(Self {
             mode: metadata.permissions().mode() & 0o7777,
             owner: (metadata.uid(), metadata.gid()),
-            bytes: contents(file, PathBuf::new(), limit)?.bytes,
+            bytes: whole(&file, Path::new(name), limit)?.bytes,
         }))
     }
 }

@@ -249,6 +249,32 @@ fn a_write_leaves_the_old_bytes_beside_it() {
 }
 
 #[test]
+fn a_write_can_be_taken_back() {
+    let fixture = Fixture::new();
+    let changed = fixture.write("in/a.txt", b"changed").unwrap();
+    fixture.files.undo(&changed).unwrap();
+    assert_eq!(fixture.read("in/a.txt").unwrap(), "inside");
+    assert!(!fs::exists(changed.backup.unwrap()).unwrap());
+    let new = fixture.write("in/new.txt", b"new").unwrap();
+    fixture.files.undo(&new).unwrap();
+    assert!(matches!(
+        fixture.read("in/new.txt"),
+        Err(FilesError::NotFound)
+    ));
+}
+
+#[test]
+fn the_end_of_a_long_file_is_read() {
+    let fixture = Fixture::new();
+    fs::write(fixture.path("in/log.txt"), "0123456789").unwrap();
+    let end = |bytes| {
+        let path = fixture.path("in/log.txt");
+        String::from_utf8(fixture.files.read_end(&path, bytes).unwrap().bytes).unwrap()
+    };
+    assert_eq!((end(3).as_str(), end(100).as_str()), ("789", "0123456789"));
+}
+
+#[test]
 fn a_new_file_has_no_backup_and_appending_keeps_what_was() {
     let fixture = Fixture::new();
     let written = fixture.write("in/new.md", b"# one\n").unwrap();
