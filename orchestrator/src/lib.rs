@@ -1,5 +1,6 @@
 #![doc = include_str!("../docs/ARCHITECTURE.md")]
 
+pub mod admin;
 pub mod approvals;
 pub mod audit;
 pub mod auth;

@@ -144,6 +144,9 @@ pub struct Params<'a> {
     /// `initialize`: what the client can do.
     #[serde(default, borrow)]
     pub capabilities: Option<&'a RawValue>,
+    /// `initialize`: name and version of the client; for display only.
+    #[serde(default, borrow, rename = "clientInfo")]
+    pub client_info: Option<&'a RawValue>,
     /// `notifications/cancelled`: which request.
     #[serde(default, borrow, rename = "requestId")]
     pub request_id: Option<&'a RawValue>,

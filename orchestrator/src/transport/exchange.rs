@@ -8,11 +8,10 @@ use super::reports::Reports;
 use super::sse;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use shared::tasks::Tasks;
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -84,11 +83,7 @@ pub struct Exchange {
 }
 
 /// Answers with what `call` comes to.
-pub async fn answer(
-    call: impl Future<Output = Spoken> + Send + 'static,
-    exchange: Exchange,
-) -> Response {
-    let mut call = Box::pin(call);
+pub async fn answer(mut call: BoxFuture<'static, Spoken>, exchange: Exchange) -> Response {
     let hang_up = HangUp(exchange.on_hang_up);
     if !exchange.streams {
         let spoken = call.await;
@@ -195,8 +190,8 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::value::RawValue;
 
-    fn exchange(token: bool, streams: bool) -> (Exchange, CancellationToken) {
-        let token = token.then(|| RawValue::from_string("1".into()).unwrap());
+    fn exchange(token: Option<&str>, streams: bool) -> (Exchange, CancellationToken) {
+        let token = token.map(|token| RawValue::from_string(token.into()).unwrap());
         let cancelled = CancellationToken::new();
         let exchange = Exchange {
             reports: Reports::new(Wanted { token, level: None }),
@@ -207,8 +202,13 @@ mod tests {
         (exchange, cancelled)
     }
 
-    async fn done() -> Spoken {
+    fn done() -> Spoken {
         Spoken::frame(Bytes::from_static(b"{\"result\":1}"))
+    }
+
+    async fn after(wait: Duration) -> Spoken {
+        tokio::time::sleep(wait).await;
+        done()
     }
 
     async fn text(answer: Response) -> String {
@@ -222,8 +222,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_alone_is_plain_json() {
-        let (exchange, cancelled) = exchange(true, true);
-        let response = answer(done(), exchange).await;
+        let (exchange, cancelled) = exchange(Some("1"), true);
+        let response = answer(Box::pin(std::future::ready(done())), exchange).await;
         assert_eq!(kind(&response), "application/json");
         assert_eq!(text(response).await, "{\"result\":1}");
         assert!(!cancelled.is_cancelled());
@@ -231,14 +231,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_before_the_result_makes_a_stream() {
-        let (exchange, cancelled) = exchange(true, true);
+        let (exchange, cancelled) = exchange(Some("1"), true);
         let sink = exchange.reports.sink();
         let call = async move {
             sink.report(1.0, None, "half");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            done().await
+            done()
         };
-        let response = answer(call, exchange).await;
+        let response = answer(Box::pin(call), exchange).await;
         assert_eq!(kind(&response), "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
         let text = text(response).await;
@@ -249,13 +249,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_broken_every_quarter_minute() {
-        for (token, sign) in [(true, "still working"), (false, ": keep-alive")] {
+        for (token, sign) in [(Some("1"), "still working"), (None, ": keep-alive")] {
             let (exchange, _) = exchange(token, true);
-            let call = async {
-                tokio::time::sleep(Duration::from_secs(50)).await;
-                done().await
-            };
-            let text = text(answer(call, exchange).await).await;
+            let call = after(Duration::from_secs(50));
+            let text = text(answer(Box::pin(call), exchange).await).await;
             assert_eq!(text.matches(sign).count(), 3, "{text}");
             assert!(text.contains("\"result\""));
         }
@@ -263,27 +260,30 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_no_streams_gets_plain_json() {
-        let (exchange, _) = exchange(true, false);
+        let (exchange, _) = exchange(Some("1"), false);
         let sink = exchange.reports.sink();
         let call = async move {
             sink.report(1.0, None, "half");
             tokio::time::sleep(Duration::from_secs(60)).await;
-            done().await
+            done()
         };
-        assert_eq!(kind(&answer(call, exchange).await), "application/json");
+        assert_eq!(
+            kind(&answer(Box::pin(call), exchange).await),
+            "application/json"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn hanging_up_is_told_to_the_call() {
-        let (plain, cancelled) = exchange(false, true);
+        let (plain, cancelled) = exchange(None, true);
         let early = tokio::time::timeout(
             Duration::from_secs(1),
-            answer(std::future::pending(), plain),
+            answer(Box::pin(std::future::pending()), plain),
         );
         assert!(early.await.is_err());
         assert!(cancelled.is_cancelled());
-        let (streamed, cancelled) = exchange(false, true);
-        let response = answer(std::future::pending(), streamed).await;
+        let (streamed, cancelled) = exchange(None, true);
+        let response = answer(Box::pin(std::future::pending()), streamed).await;
         assert!(!cancelled.is_cancelled());
         drop(response);
         assert!(cancelled.is_cancelled());
@@ -291,22 +291,22 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_host_that_does_not_read_does_not_stop_the_call() {
-        let (exchange, _) = exchange(false, true);
+        let (exchange, _) = exchange(None, true);
         let (tell, told) = oneshot::channel();
         let call = async move {
             tokio::time::sleep(Duration::from_secs(20)).await;
             tell.send(()).unwrap();
-            done().await
+            done()
         };
-        let unread = answer(call, exchange).await;
+        let unread = answer(Box::pin(call), exchange).await;
         told.await.unwrap();
         assert!(text(unread).await.contains("\"result\""));
     }
 
     #[tokio::test]
     async fn a_cancelled_request_gets_no_response() {
-        let (exchange, _) = exchange(false, true);
-        let response = answer(async { Spoken::nothing() }, exchange).await;
+        let (exchange, _) = exchange(None, true);
+        let response = answer(Box::pin(async { Spoken::nothing() }), exchange).await;
         assert_eq!(response.status(), 202);
         assert!(text(response).await.is_empty());
     }

@@ -22,6 +22,9 @@ pub struct Meta<'a> {
     /// Capabilities of the client for this request.
     #[serde(default, borrow, rename = "io.modelcontextprotocol/clientCapabilities")]
     pub client_capabilities: Option<&'a RawValue>,
+    /// Least severity of log lines to report with the request.
+    #[serde(default, borrow, rename = "io.modelcontextprotocol/logLevel")]
+    pub log_level: Option<Cow<'a, str>>,
     /// Where progress goes; a string or an integer.
     #[serde(default, borrow, rename = "progressToken")]
     pub progress_token: Option<&'a RawValue>,
@@ -58,6 +61,7 @@ impl<'a> Meta<'a> {
             .map_err(|error| malformed(format!("cannot be read: {error}")))?;
         let texts = [
             &meta.protocol_version,
+            &meta.log_level,
             &meta.traceparent,
             &meta.approval_token,
             &meta.idempotency_key,

@@ -167,6 +167,13 @@ impl Sessions {
         Ok(())
     }
 
+    /// Sessions that are open on all hubs of this store; 0 when it cannot be asked.
+    pub async fn count(&self) -> u64 {
+        let rows = self.store.read(rows::count()).await.unwrap_or_default();
+        let open = rows.first().and_then(|row| row.integer("open").ok());
+        open.and_then(|open| u64::try_from(open).ok()).unwrap_or(0)
+    }
+
     /// Removes sessions that are over, now and every minute, until the tasks are stopped.
     pub async fn sweep(&self, tasks: &Tasks) {
         loop {
@@ -183,9 +190,8 @@ impl Sessions {
     async fn sweep_once(&self) -> Result<(), StoreError> {
         let now = micros(self.clock.now());
         self.store.write(vec![rows::delete_over(now)]).await?;
-        let rows = self.store.read(rows::count()).await?;
-        let open = rows.first().map(|row| row.integer("open")).transpose()?;
-        self.metrics.sessions_active("mcp", open.unwrap_or(0));
+        let open = i64::try_from(self.count().await).unwrap_or(i64::MAX);
+        self.metrics.sessions_active("mcp", open);
         Ok(())
     }
 

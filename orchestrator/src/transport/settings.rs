@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 use ipnet::IpNet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Settings of everything that answers HTTP.
@@ -31,6 +32,8 @@ pub struct HttpSettings {
     pub https: bool,
     /// Documents about the API are open, errors of the desk are tolerated.
     pub development: bool,
+    /// Folder whose being writable belongs to health.
+    pub data_folder: PathBuf,
     /// `local_vm` or `container`.
     pub mode: &'static str,
     /// Address clients use, without a slash at the end; empty when none was set.
@@ -52,6 +55,7 @@ impl Default for HttpSettings {
             max_streams: 1000,
             https: false,
             development: false,
+            data_folder: PathBuf::from("."),
             mode: "local_vm",
             public_url: String::new(),
         }

@@ -1,0 +1,146 @@
+//! The hub's HTTP routes: probes, the command engine, tools, approvals, keys, operations.
+//!
+//! Every route stands in one table, from which the router and the `OpenAPI` document are made. What
+//! every request passes first is `transport::edge`; tool calls go through the gateway like any other.
+
+mod audit;
+mod document;
+mod engine;
+mod health;
+mod input;
+mod keys;
+mod operations;
+mod output;
+mod probes;
+mod status;
+mod table;
+mod tools;
+
+pub use health::Health;
+
+use crate::transport::access::{Guard, Need, guard};
+use crate::transport::edge::{Edge, edge};
+use crate::transport::{Hub, mcp};
+use axum::Router;
+use axum::extract::FromRef;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use engine::Executions;
+use http::StatusCode;
+use std::sync::Arc;
+use table::{Budget, Route, alias};
+use tokio::time::Instant;
+
+/// What the routes work with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    hub: Hub,
+    health: Arc<Health>,
+    executions: Executions,
+    started: Instant,
+}
+
+impl FromRef<Admin> for Hub {
+    fn from_ref(admin: &Admin) -> Self {
+        admin.hub.clone()
+    }
+}
+
+impl Admin {
+    fn new(hub: Hub) -> Self {
+        Self {
+            health: Arc::new(Health::new(hub.clone())),
+            executions: Executions::default(),
+            started: Instant::now(),
+            hub,
+        }
+    }
+}
+
+/// Everything the hub answers over HTTP.
+pub fn router(hub: Hub) -> Router {
+    let edge_state = Edge {
+        settings: Arc::clone(&hub.settings),
+        metrics: Arc::clone(&hub.gateway.metrics),
+        clock: Arc::clone(&hub.gateway.clock),
+    };
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, route| add(router, route, &hub))
+        .fallback(nowhere)
+        .with_state(Admin::new(hub))
+        .layer(from_fn_with_state(edge_state, edge))
+}
+
+/// The `OpenAPI` document of these routes. `header` carries API keys.
+#[must_use]
+pub fn openapi(header: &str) -> serde_json::Value {
+    document::of(&routes(), header)
+}
+
+/// Every route.
+fn routes() -> Vec<Route> {
+    [
+        probes::routes(),
+        mcp_routes(),
+        engine::routes(),
+        tools::routes(),
+        status::routes(),
+        keys::routes(),
+        operations::routes(),
+        audit::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn mcp_routes() -> Vec<Route> {
+    vec![
+        Route::post("/mcp", mcp::post)
+            .needs(Need::Credential)
+            .says("MCP: one JSON-RPC message (Streamable HTTP)"),
+        Route::get("/mcp", mcp::get)
+            .needs(Need::Credential)
+            .says("MCP: the stream of a session"),
+        Route::delete("/mcp", mcp::delete)
+            .needs(Need::Credential)
+            .says("MCP: end a session"),
+    ]
+}
+
+fn add(router: Router<Admin>, route: Route, hub: &Hub) -> Router<Admin> {
+    let Route {
+        path,
+        handler,
+        need,
+        budget,
+        ..
+    } = route;
+    let guarded = match budget {
+        Budget::Probe => handler,
+        Budget::Usual | Budget::Execute => {
+            let per_minute = match budget {
+                Budget::Execute => hub.settings.execute_per_minute,
+                _ => hub.settings.endpoint_per_minute,
+            };
+            let state = Guard {
+                hub: hub.clone(),
+                need,
+                per_minute,
+            };
+            handler.route_layer(from_fn_with_state(state, guard))
+        }
+    };
+    match alias(path) {
+        Some(other) => router.route(path, guarded.clone()).route(&other, guarded),
+        None => router.route(path, guarded),
+    }
+}
+
+async fn nowhere() -> Response {
+    StatusCode::NOT_FOUND.into_response()
+}
+
+#[cfg(test)]
+mod tests;

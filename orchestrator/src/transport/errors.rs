@@ -1,0 +1,165 @@
+//! The errors of a call on the wire: one match for MCP, one for plain HTTP.
+//!
+//! What a model can act on is a result with `isError`; what is wrong with the request itself, or with
+//! the hub, is a protocol error.
+
+use super::access::limit_headers;
+use super::documents;
+use super::exchange::Spoken;
+use super::fault::Fault;
+use super::frame;
+use super::refusal::{Refusal, milliseconds};
+use super::render::{self, About};
+use crate::error::CallError;
+use crate::limits::Limited;
+use crate::upstream::UpstreamError;
+use http::StatusCode;
+use proto::mcp::{Id, code};
+use serde_json::{Map, Value, json};
+use shared::error::Code;
+
+/// How a failed call is put.
+enum Put {
+    /// A result the model reads.
+    Result,
+    /// A protocol error.
+    Fault(i32, StatusCode),
+    /// Not at all.
+    Nothing,
+}
+
+/// What an answer says of its request.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// Revision and correlation id.
+    pub about: About<'a>,
+    /// `req_…`.
+    pub request_id: &'a str,
+    /// Address of the hub without a slash at the end.
+    pub base: &'a str,
+}
+
+/// The MCP answer to a call that failed.
+#[must_use]
+pub fn spoken(error: &CallError, id: &Id, told: Told<'_>) -> Spoken {
+    match put(error) {
+        Put::Nothing => Spoken::nothing(),
+        Put::Result => {
+            let result = render::failure(&document(error, told), told.about);
+            Spoken::frame(frame::success(id, &result))
+        }
+        Put::Fault(code, status) => {
+            let fault = Fault::new(code, error.to_string()).with_data(data(error, told.request_id));
+            Spoken {
+                status,
+                retry_after: error.retry_after(),
+                headers: limit(error).map(rate_headers).unwrap_or_default(),
+                ..Spoken::frame(frame::failure(Some(id), &fault))
+            }
+        }
+    }
+}
+
+/// The plain HTTP answer to a call that failed; `base` as in [`Told`].
+#[must_use]
+pub fn refusal(error: &CallError, base: &str) -> Refusal {
+    let mut refusal = Refusal::new(error.code(), error.to_string());
+    *refusal.details = details(error);
+    if let CallError::ApprovalRequired(approval) = error {
+        refusal = refusal.with("approval", documents::approval(approval, base, None));
+    }
+    refusal.retry_after = error.retry_after();
+    refusal.headers = limit(error).map(rate_headers).unwrap_or_default();
+    refusal
+}
+
+fn put(error: &CallError) -> Put {
+    match error {
+        CallError::UnknownTool(_) | CallError::Malformed(_) | CallError::Invalid(_) => {
+            Put::Fault(code::INVALID_PARAMS, StatusCode::OK)
+        }
+        CallError::Unauthorized => Put::Fault(code::SERVER, StatusCode::UNAUTHORIZED),
+        CallError::Limited(_) => Put::Fault(code::SERVER, StatusCode::TOO_MANY_REQUESTS),
+        CallError::Stopping => Put::Fault(code::SERVER, StatusCode::SERVICE_UNAVAILABLE),
+        CallError::Internal => Put::Fault(code::INTERNAL, StatusCode::OK),
+        CallError::Upstream(UpstreamError::Cancelled) => Put::Nothing,
+        CallError::Quarantined(_)
+        | CallError::Denied(_)
+        | CallError::ApprovalRequired(_)
+        | CallError::ApprovalInvalid(_)
+        | CallError::ApprovalFlood
+        | CallError::Conflict(_)
+        | CallError::OutcomeUnknown
+        | CallError::Unrecorded
+        | CallError::TooDeep
+        | CallError::Upstream(_) => Put::Result,
+    }
+}
+
+/// `{"error":{…}}`, with the `approval` that is asked for.
+fn document(error: &CallError, told: Told<'_>) -> Value {
+    let mut inner = json!({
+        "code": error.code().as_str(),
+        "message": error.to_string(),
+        "details": details(error),
+        "retryable": retryable(error),
+        "request_id": told.request_id,
+    });
+    if let (Value::Object(inner), Some(wait)) = (&mut inner, error.retry_after()) {
+        inner.insert("retry_after_ms".into(), milliseconds(wait).into());
+    }
+    match error {
+        CallError::ApprovalRequired(approval) => {
+            json!({"error": inner, "approval": documents::approval(approval, told.base, None)})
+        }
+        _ => json!({ "error": inner }),
+    }
+}
+
+fn data(error: &CallError, request_id: &str) -> Value {
+    let mut data = details(error);
+    data.insert("code".into(), error.code().as_str().into());
+    data.insert("request_id".into(), request_id.into());
+    if let Some(wait) = error.retry_after() {
+        data.insert("retry_after_ms".into(), milliseconds(wait).into());
+    }
+    Value::Object(data)
+}
+
+/// Facts for programs.
+fn details(error: &CallError) -> Map<String, Value> {
+    let one = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
+    match error {
+        CallError::Invalid(violation) => one("field", violation.field.as_str().into()),
+        CallError::Denied(denial) => one("rule", denial.rule.as_ref().into()),
+        CallError::Limited(limited) => one("scope", limited.scope.into()),
+        CallError::Upstream(UpstreamError::Tool(error)) => match &error.details {
+            Some(Value::Object(details)) => details.clone(),
+            Some(other) => one("value", other.clone()),
+            None => Map::new(),
+        },
+        _ => Map::new(),
+    }
+}
+
+/// Whether the very same call may work later.
+fn retryable(error: &CallError) -> bool {
+    match error {
+        CallError::Upstream(UpstreamError::Tool(error)) => error.retryable,
+        _ => matches!(
+            error.code(),
+            Code::RateLimited | Code::ServiceUnavailable | Code::CircuitBreakerOpen
+        ),
+    }
+}
+
+fn limit(error: &CallError) -> Option<&Limited> {
+    match error {
+        CallError::Limited(limited) => Some(limited),
+        _ => None,
+    }
+}
+
+fn rate_headers(limited: &Limited) -> Vec<(http::HeaderName, http::HeaderValue)> {
+    limit_headers(limited.limit, limited.remaining, limited.reset).into()
+}
