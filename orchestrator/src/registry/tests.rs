@@ -1,6 +1,7 @@
 //! The registry over scripted spokes and a store in memory.
 
 mod kept;
+mod wire;
 
 use super::*;
 use crate::keys::HubKey;
