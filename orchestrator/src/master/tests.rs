@@ -1,6 +1,9 @@
 //! The hub's own tools, called as any caller calls them.
 
+mod consent;
+
 use super::*;
+use crate::approvals::{Approvals, ApprovalsConfig, ApprovalsParts};
 use crate::audit::Audit;
 use crate::keys::HubKey;
 use crate::policy::unproven;
@@ -22,6 +25,7 @@ use tokio::net::TcpListener;
 
 struct Hub {
     parts: MasterParts,
+    approvals: Arc<Approvals>,
     own: LocalUpstream,
     registry: Arc<Registry>,
 }
@@ -33,11 +37,23 @@ async fn hub() -> Hub {
     let store = store.await.unwrap();
     let instance = Instance::visitor(store.clone(), SystemClock::shared());
     let key = Arc::new(HubKey::generate().unwrap());
-    let audit = Audit::start(&instance, key, None).await.unwrap();
+    let audit = Arc::new(
+        Audit::start(&instance, Arc::clone(&key), None)
+            .await
+            .unwrap(),
+    );
+    let approvals = ApprovalsParts {
+        store: store.clone(),
+        audit: Arc::clone(&audit),
+        key,
+        redactor: Arc::default(),
+        clock: SystemClock::shared(),
+    };
+    let approvals = Arc::new(Approvals::new(approvals, ApprovalsConfig::default()));
     let registry = Registry::new(RegistryParts {
         config: RegistryConfig::default(),
         store,
-        audit: Arc::new(audit),
+        audit,
         router: Router::default(),
         metrics: Arc::clone(&metrics),
         clock: SystemClock::shared(),
@@ -52,9 +68,10 @@ async fn hub() -> Hub {
         version: "1.2.3",
         port: 8000,
     };
-    let own = upstream(&parts, Vec::new()).unwrap();
+    let own = upstream(&parts, approval_tools(&approvals).unwrap()).unwrap();
     Hub {
         parts,
+        approvals,
         own,
         registry,
     }
@@ -80,7 +97,13 @@ impl Hub {
     }
 
     async fn call(&self, tool: &str, arguments: Value) -> Result<Value, String> {
+        self.call_by("key:test", tool, arguments).await
+    }
+
+    async fn call_by(&self, who: &str, tool: &str, arguments: Value) -> Result<Value, String> {
         let mut call = call_of(Effect::Read);
+        call.call.principal = who.to_owned();
+        call.call.deadline = Instant::now() + Duration::from_secs(300);
         call.tool = ToolId::parse(tool).unwrap();
         call.arguments = arguments.to_string().into();
         let permit = unproven::permit(&call.tool, call.effect);
@@ -174,7 +197,8 @@ async fn system_health_shows_documents_and_breakers() {
 async fn services_and_the_hub_describe_themselves() {
     let hub = hub().await;
     hub.spoke(12, &["cmdb"], "http://127.0.0.1:8012".into());
-    let own = upstream(&hub.parts, Vec::new()).unwrap();
+    let more = approval_tools(&hub.approvals).unwrap();
+    let own = upstream(&hub.parts, more).unwrap();
     hub.registry.add_own(Arc::new(own)).await.unwrap();
     let listed = hub.call("system.listServices", json!({})).await.unwrap();
     assert_eq!(listed["count"], 6);
@@ -185,7 +209,7 @@ async fn services_and_the_hub_describe_themselves() {
         (&cmdb["number"], &cmdb["transport"]),
         (&json!(12), &json!("grpc"))
     );
-    assert_eq!(listed["configured_services"][0]["tool_count"], 7);
+    assert_eq!(listed["configured_services"][0]["tool_count"], 10);
     let info = hub.call("master.getServerInfo", json!({})).await.unwrap();
     assert_eq!(info["name"], "waygate");
     assert_eq!(info["proxied_namespaces"], json!(["cmdb"]));
@@ -252,7 +276,7 @@ async fn metrics_are_summed_up() {
 async fn every_tool_fits_its_namespaces_and_is_a_read() {
     let hub = hub().await;
     let description = hub.own.describe().await.unwrap();
-    assert_eq!(description.tools.len(), 7);
+    assert_eq!(description.tools.len(), 10);
     for tool in &description.tools {
         let (prefix, _) = tool.id.as_str().split_once('.').unwrap();
         assert!(NAMESPACES.contains(&prefix), "{}", tool.id);
