@@ -162,7 +162,7 @@ pub struct Approval {
     pub arguments_hash: Arc<str>,
     /// What would happen, one fact a line; non-printables are escaped.
     pub summary: String,
-    /// Preconditions, as they were when asked.
+    /// Preconditions, as they were when asked; non-printables are escaped.
     pub checks: Vec<Check>,
     /// Where it stands.
     pub state: ApprovalState,

@@ -18,13 +18,17 @@ const INSERT: &str = "INSERT INTO approvals (id, organization_id, namespace_id, 
      tool, service, effect, rule, arguments, arguments_hash, summary, readiness, required, roles, \
      self_approval, token_hash, expires_at, correlation_id, created_at, updated_at) \
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20 \
-     WHERE (SELECT COUNT(*) FROM approvals WHERE principal = $4 AND state = 'pending' \
-            AND expires_at > $20) < $21 \
+     WHERE (SELECT COUNT(*) FROM approvals WHERE organization_id = $2 AND principal = $4 \
+            AND state = 'pending' AND expires_at > $20) < $21 \
      AND (SELECT COUNT(*) FROM approvals WHERE organization_id = $2 AND state = 'pending' \
           AND expires_at > $20) < $22 \
      AND NOT EXISTS (SELECT 1 FROM approvals WHERE organization_id = $2 AND principal = $4 \
           AND tool = $6 AND arguments_hash = $11 AND effect = $8 AND required >= $14 \
           AND state = 'pending' AND expires_at > $20)";
+
+const WAITING: &str = "SELECT COUNT(*) AS everybody, \
+     COUNT(CASE WHEN principal = $2 THEN 1 END) AS own FROM approvals \
+     WHERE organization_id = $1 AND state = 'pending' AND expires_at > $3";
 
 /// What approvers will read.
 struct Shown {
@@ -45,6 +49,7 @@ impl Approvals {
         if let Some(known) = self.known(&request, now).await? {
             return self.again(known);
         }
+        self.room(&request, now).await?;
         let shown = self.shown(&request)?;
         let id = random_id()?;
         let insert = self.insert(&request, &shown, &id, now).expect(1);
@@ -65,6 +70,28 @@ impl Approvals {
             .await?;
         self.announce(&id, ApprovalState::Pending);
         Ok(opened)
+    }
+
+    /// A flood is turned away before it costs more than a look; [`INSERT`] holds the bounds.
+    async fn room(
+        &self,
+        request: &ApprovalRequest<'_>,
+        now: Timestamp,
+    ) -> Result<(), ApprovalError> {
+        let principal = &request.caller.principal;
+        let count = Statement::new(WAITING)
+            .bind(principal.organization.as_ref())
+            .bind(principal.id.as_ref())
+            .bind(micros(now));
+        let rows = self.store.read(count).await?;
+        let waiting = |column| rows.first().map_or(Ok(0), |row| row.integer(column));
+        let full = waiting("own")? >= i64::from(self.config.per_requester)
+            || waiting("everybody")? >= i64::from(self.config.per_organization);
+        if full {
+            Err(ApprovalError::Flood)
+        } else {
+            Ok(())
+        }
     }
 
     /// A call that was rejected lately is not asked for again.

@@ -74,7 +74,7 @@ impl Approval {
         })
     }
 
-    /// For the person who decides.
+    /// For the person who decides. Summary and checks were escaped when they were kept.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -105,14 +105,11 @@ impl Approval {
             line("", &format!("{} = {value}", escaped(pointer)));
         }
         for (index, fact) in self.summary.lines().enumerate() {
-            line(if index == 0 { "would" } else { "" }, &escaped(fact));
+            line(if index == 0 { "would" } else { "" }, fact);
         }
         for check in &self.checks {
             let mark = if check.ok { "check ok" } else { "check FAILED" };
-            line(
-                mark,
-                &format!("{}: {}", escaped(&check.name), escaped(&check.detail)),
-            );
+            line(mark, &format!("{}: {}", check.name, check.detail));
         }
         text
     }

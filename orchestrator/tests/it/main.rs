@@ -1,5 +1,6 @@
 //! Black-box tests of the hub's library.
 
+mod approvals;
 mod audit_forgery;
 mod audit_trail;
 mod auth_keys;
