@@ -104,8 +104,8 @@ impl Approvals {
             ApprovalState::Rejected => "approval.rejected",
             _ => "approval.voted",
         };
-        self.announce(id, decided.state);
         self.record(action, &decided, decider.subject, note).await?;
+        self.announce(id, decided.state);
         Ok(decided)
     }
 

@@ -32,16 +32,21 @@ impl Approvals {
             for row in rows {
                 page += 1;
                 let id = row.text("id")?;
+                let approval = self.by_id(id, now).await?.ok_or(ApprovalError::NotFound)?;
+                self.record("approval.expired", &approval, "system:hub", None)
+                    .await?;
                 self.announce(id, ApprovalState::Expired);
-                if let Some(approval) = self.by_id(id, now).await? {
-                    self.record("approval.expired", &approval, "system:hub", None)
-                        .await?;
-                }
             }
             closed += page;
             if page < usize::try_from(PAGE).unwrap_or(usize::MAX) {
                 return Ok(closed);
             }
+        }
+    }
+
+    async fn expire_or_say_why(&self) {
+        if let Err(error) = self.expire().await {
+            tracing::warn!(event = "approvals_expiry_failed", %error, "will be tried again");
         }
     }
 
@@ -52,9 +57,7 @@ impl Approvals {
             let mut ticks = tokio::time::interval(EVERY);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-                if let Err(error) = approvals.expire().await {
-                    tracing::warn!(event = "approvals_expiry_failed", %error, "will be tried again");
-                }
+                approvals.expire_or_say_why().await;
             }
         };
         drop(tasks.spawn("approvals expiry", job));

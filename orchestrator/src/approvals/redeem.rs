@@ -48,9 +48,9 @@ impl Approvals {
             consumed_at: Some(now),
             ..approval
         };
-        self.announce(&used.id, ApprovalState::Consumed);
         self.record("approval.consumed", &used, &used.requester, None)
             .await?;
+        self.announce(&used.id, ApprovalState::Consumed);
         Ok(self.grant(&used, nonce, now))
     }
 

@@ -134,9 +134,10 @@ fn each_leaf(value: &Value, pointer: String, out: &mut Vec<(String, String)>) {
     }
 }
 
-/// The text on one line, with everything that cannot be seen, or that changes how other characters
-/// are seen, written as `\u{…}` (line ends and tabs as `\n`, `\r`, `\t`). A backslash is doubled only
-/// where it would read as such an escape.
+/// The text on one line, without anything that cannot be seen or changes how other characters are seen.
+///
+/// Such characters are written as `\u{…}`, line ends and tabs as `\n`, `\r`, `\t`. A backslash is
+/// doubled only where it would read as such an escape.
 #[must_use]
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

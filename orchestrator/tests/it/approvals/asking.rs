@@ -43,15 +43,16 @@ pub(super) async fn the_same_call_is_one_request(desk: &Desk) {
 /// Attack: T8
 pub(super) async fn a_flood_is_held_back(desk: &Desk) {
     let hashes: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-    let mut answers = join_all(hashes[..50].iter().map(|hash| desk.ask("key:0", hash))).await;
-    answers.extend(join_all(hashes[50..].iter().map(|hash| desk.ask("key:0", hash))).await);
+    let (some, more) = hashes.split_at(50);
+    let mut answers = join_all(some.iter().map(|hash| desk.ask("key:0", hash))).await;
+    answers.extend(join_all(more.iter().map(|hash| desk.ask("key:0", hash))).await);
     let open = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(open, 5);
     for refused in answers.into_iter().filter_map(Result::err) {
         assert!(matches!(refused, ApprovalError::Flood), "{refused:?}");
     }
     for requester in ["key:1", "key:2", "key:3", "key:4", "key:5"] {
-        for hash in &hashes[..6] {
+        for hash in hashes.iter().take(6) {
             drop(desk.ask(requester, hash).await);
         }
     }
@@ -62,7 +63,7 @@ pub(super) async fn a_flood_is_held_back(desk: &Desk) {
         .await
         .unwrap();
     assert_eq!(waiting.len(), 20);
-    desk.decide(&waiting[0].id, "key:boss", Verdict::Reject)
+    desk.decide(&waiting.first().unwrap().id, "key:boss", Verdict::Reject)
         .await
         .unwrap();
     assert!(desk.ask("key:9", "h").await.is_ok());
