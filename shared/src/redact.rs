@@ -11,6 +11,7 @@ mod patterns;
 use crate::secret::Secret;
 use aho_corasick::{AhoCorasick, MatchKind};
 use parking_lot::{Mutex, RwLock};
+use patterns::Patterns;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ const MASK: &str = "[redacted]";
 /// Finds and replaces secrets. Shared by everything that writes.
 #[derive(Default)]
 pub struct Redactor {
+    patterns: Patterns,
     learnt: Mutex<VecDeque<Learnt>>,
     exact: RwLock<Option<Arc<Exact>>>,
 }
@@ -79,7 +81,7 @@ impl Redactor {
             Some(exact) if exact.finder.is_match(text) => Cow::Owned(exact.replace(text)),
             _ => Cow::Borrowed(text),
         };
-        match patterns::redact(&without_values) {
+        match self.patterns.redact(&without_values) {
             Some(redacted) => Cow::Owned(redacted),
             None => without_values,
         }

@@ -90,10 +90,8 @@ async fn a_token_is_fetched_once_and_again_when_it_is_refused() {
         ];
         variables.extend(account);
         let mut cmdb = before(&stub, &variables).await;
-        for expected in [1, 1, 2] {
-            if expected == 2 {
-                stub.revoke();
-            }
+        for (step, expected) in [1, 1, 2].into_iter().enumerate() {
+            stub.revoke_if(step == 2);
             let found = cmdb
                 .call(INCIDENT, json!({"number": "INC0010001"}))
                 .await

@@ -1,7 +1,6 @@
 //! Kinds of secret that can be told by their form.
 
 use regex::{Regex, RegexSet};
-use std::sync::LazyLock;
 
 /// Kind and expression. Group 1, where there is one, is kept, so is group 2.
 const PATTERNS: &[(&str, &str)] = &[
@@ -58,34 +57,41 @@ const PATTERNS: &[(&str, &str)] = &[
     ),
 ];
 
-struct Compiled {
+/// All patterns, ready to search.
+pub(super) struct Patterns {
+    /// Tells in one pass which of them are worth applying.
     any: RegexSet,
+    /// With what each is replaced by.
     each: Vec<(Regex, String)>,
 }
 
-static COMPILED: LazyLock<Compiled> = LazyLock::new(|| Compiled {
-    any: RegexSet::new(PATTERNS.iter().map(|(_, pattern)| pattern))
-        .expect("the patterns are constant and tested"),
-    each: PATTERNS
-        .iter()
-        .map(|(kind, pattern)| {
+impl Default for Patterns {
+    fn default() -> Self {
+        let compiled = |(kind, pattern): &(&str, &str)| {
             let pattern = Regex::new(pattern).expect("the patterns are constant and tested");
             (pattern, format!("${{1}}[redacted:{kind}]${{2}}"))
-        })
-        .collect(),
-});
-
-/// The text without what the patterns find; `None` when they find nothing.
-pub(super) fn redact(text: &str) -> Option<String> {
-    let found = COMPILED.any.matches(text);
-    if !found.matched_any() {
-        return None;
-    }
-    let mut out = text.to_owned();
-    for index in found {
-        if let Some((pattern, replacement)) = COMPILED.each.get(index) {
-            out = pattern.replace_all(&out, replacement.as_str()).into_owned();
+        };
+        Self {
+            any: RegexSet::new(PATTERNS.iter().map(|(_, pattern)| pattern))
+                .expect("the patterns are constant and tested"),
+            each: PATTERNS.iter().map(compiled).collect(),
         }
     }
-    Some(out)
+}
+
+impl Patterns {
+    /// The text without what the patterns find; `None` when they find nothing.
+    pub(super) fn redact(&self, text: &str) -> Option<String> {
+        let found = self.any.matches(text);
+        if !found.matched_any() {
+            return None;
+        }
+        let mut out = text.to_owned();
+        for index in found {
+            if let Some((pattern, replacement)) = self.each.get(index) {
+                out = pattern.replace_all(&out, replacement.as_str()).into_owned();
+            }
+        }
+        Some(out)
+    }
 }
