@@ -16,6 +16,7 @@ mod status;
 mod table;
 mod tools;
 
+pub(crate) use document::API_VERSION;
 pub use health::Health;
 
 use crate::transport::access::{Guard, Need, guard};

@@ -1,11 +1,13 @@
 #![doc = include_str!("../docs/ARCHITECTURE.md")]
 
 pub mod admin;
+pub mod app;
 pub mod approvals;
 pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod caller;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod gateway;

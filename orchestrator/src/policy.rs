@@ -96,6 +96,12 @@ impl Policy {
         Arc::clone(&self.0.load().version)
     }
 
+    /// How many rules are in force.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.0.load().len()
+    }
+
     /// The headers rules ask about, in lower case; the transport keeps no others.
     #[must_use]
     pub fn headers(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Version of the API, not of the product.
-pub(super) const API_VERSION: &str = "2.0.0";
+pub(crate) const API_VERSION: &str = "2.0.0";
 
 /// The document of these routes.
 pub(super) fn of(routes: &[Route], header: &str) -> Value {

@@ -44,6 +44,10 @@ struct Found<'a> {
 }
 
 impl Rules {
+    pub(super) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
     pub(super) fn parse(yaml: &str) -> Result<Self, PolicyError> {
         let mut rules = document::parse(yaml)?;
         let vocabulary = Vocabulary::of(&mut rules);

@@ -140,7 +140,8 @@ pub(super) fn read(environment: &Environment) -> Result<Loaded<Settings>, Settin
     }
 }
 
-/// `MCP_PORT`, else `MCP_PORT_NN`, else the first `MCP_PORT_NN_<anything>`, else 8000 + number.
+/// `MCP_PORT` (0 lets the system choose), else `MCP_PORT_NN`, else the first
+/// `MCP_PORT_NN_<anything>`, else 8000 + number.
 pub(super) fn port(number: u16, environment: &Environment) -> Result<u16, SettingsError> {
     let numbered = format!("MCP_PORT_{number:02}");
     let named = format!("{numbered}_");
@@ -155,7 +156,7 @@ pub(super) fn port(number: u16, environment: &Environment) -> Result<u16, Settin
     match found {
         None => Ok(8000_u16.saturating_add(number)),
         Some((name, text)) => match text.trim().parse() {
-            Ok(port) if port > 0 => Ok(port),
+            Ok(port) if port > 0 || name == "MCP_PORT" => Ok(port),
             _ => Err(SettingsError::Port(name.to_owned())),
         },
     }

@@ -1,0 +1,319 @@
+//! Every part of a hub, built in the order of the architecture, started and stopped together.
+
+use super::pieces::{hub_key, policy_of};
+use super::settings;
+use super::{Inputs, StartError};
+use crate::approvals::{Approvals, ApprovalsParts};
+use crate::audit::Audit;
+use crate::auth::{Auth, AuthConfig, BootstrapError};
+use crate::cache::ReadCache;
+use crate::config::{Config, SpokeAuth};
+use crate::gateway::Gateway;
+use crate::keys::HubKey;
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::master::{self, HealthProbe, MasterParts};
+use crate::metrics::Metrics;
+use crate::recovery;
+use crate::registry::{Registry, RegistryParts, SpokeConfig};
+use crate::resilience::Guarded;
+use crate::router::Router;
+use crate::store::instance::Instance;
+use crate::store::{DatabaseUrl, Store, StoreConfig};
+use crate::transport::Hub;
+use crate::upstream::grpc::{SpokeClient, SpokeTarget};
+use shared::clock::{SharedClock, SystemClock};
+use shared::secret::Secret;
+use shared::tasks::Tasks;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// A built hub.
+pub(super) struct Parts {
+    /// What the doors work with.
+    pub(super) hub: Hub,
+    /// Tasks of the listeners, which end before everything else.
+    pub(super) edge: Tasks,
+    instance: Instance,
+    store: Store,
+    audit: Arc<Audit>,
+    auth: Arc<Auth>,
+    ledger: Arc<Ledger>,
+    approvals: Arc<Approvals>,
+    registry: Arc<Registry>,
+    tasks: Tasks,
+}
+
+impl Parts {
+    /// Builds everything; nothing runs yet but the store's and the audit trail's writers.
+    pub(super) async fn build(inputs: &Inputs) -> Result<Self, StartError> {
+        let config = &inputs.config;
+        let clock: SharedClock = Arc::new(SystemClock);
+        let tasks = Tasks::new();
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        let policy = Arc::new(policy_of(config)?);
+        let key = hub_key(config)?;
+        let secret = secret_key(inputs)?;
+        let store = open_store(config).await?;
+        let instance = Instance::register(store.clone(), Arc::clone(&clock)).await?;
+        let audit = start_audit(config, &instance, &key).await?;
+        let auth = Arc::new(Auth::new(
+            store.clone(),
+            Arc::clone(&clock),
+            AuthConfig::default(),
+        ));
+        let ledger = Arc::new(Ledger::new(&instance));
+        let approvals = ApprovalsParts {
+            store: store.clone(),
+            audit: Arc::clone(&audit),
+            key: Arc::clone(&key),
+            redactor: Arc::clone(&inputs.redactor),
+            clock: Arc::clone(&clock),
+        };
+        let approvals = Arc::new(Approvals::new(approvals, settings::approvals(config)));
+        let router = Router::default();
+        let registry = Registry::new(RegistryParts {
+            config: settings::registry(config),
+            store: store.clone(),
+            router: router.clone(),
+            audit: Arc::clone(&audit),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&clock),
+            tasks: tasks.clone(),
+        });
+        let gateway = Arc::new(Gateway {
+            config: settings::gateway(config),
+            auth: Arc::clone(&auth),
+            router,
+            policy,
+            approvals: Arc::clone(&approvals),
+            audit: Arc::clone(&audit),
+            limits: Arc::new(Limits::new(settings::limits(config))),
+            ledger: Arc::clone(&ledger),
+            cache: Arc::new(ReadCache::new(&settings::cache(config))),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&clock),
+            redactor: Arc::clone(&inputs.redactor),
+            tasks: tasks.clone(),
+        });
+        add_spokes(inputs, &registry, &key, &gateway)?;
+        add_own_tools(config, &registry, &gateway).await?;
+        let hub = Hub::new(
+            gateway,
+            Arc::clone(&registry),
+            store.clone(),
+            settings::http(config)?,
+        );
+        let edge = Tasks::new();
+        Ok(Self {
+            hub,
+            edge,
+            instance,
+            store,
+            audit,
+            auth,
+            ledger,
+            approvals,
+            registry,
+            tasks,
+        })
+    }
+
+    /// Closes what a killed hub left open, then starts the jobs and looks at every spoke.
+    pub(super) async fn start(&self, inputs: &Inputs) -> Result<(), StartError> {
+        let part = |name| move |error| StartError::Part(name, error);
+        recovery::recover(&self.instance, &self.audit, &self.ledger)
+            .await
+            .map_err(|error| part("recovery")(Box::new(error)))?;
+        let key = inputs
+            .secrets
+            .get("API_KEY")
+            .map_err(|error| StartError::Secret(error.to_string()))?;
+        self.auth.bootstrap(key).await.map_err(bootstrap_failed)?;
+        self.instance.start_jobs(&self.tasks);
+        self.auth.start_jobs(&self.tasks);
+        self.ledger.start_jobs(&self.tasks);
+        self.approvals.start_jobs(&self.tasks);
+        recovery::start_jobs(&self.instance, &self.audit, &self.ledger, &self.tasks);
+        self.registry
+            .start()
+            .await
+            .map_err(|error| part("the registry")(Box::new(error)))?;
+        self.hub.readiness.started();
+        Ok(())
+    }
+
+    /// How many tools can be called now.
+    pub(super) fn tool_count(&self) -> usize {
+        self.hub.gateway.router.snapshot().routes().len()
+    }
+
+    /// Lets what runs end, writes what is queued, closes the store.
+    pub(super) async fn stop(self, within: Duration) {
+        for (what, tasks) in [("listeners", &self.edge), ("tasks", &self.tasks)] {
+            let leftover = tasks.shutdown(within).await;
+            if !leftover.is_empty() {
+                tracing::warn!(
+                    event = "stopped_late",
+                    what,
+                    ?leftover,
+                    "some work did not end in time"
+                );
+            }
+        }
+        self.audit.close().await;
+        if let Err(error) = self.instance.leave().await {
+            tracing::warn!(event = "leave_failed", %error, "the hub's name could not be taken out");
+        }
+        self.store.close().await;
+        tracing::info!(event = "stopped", "the hub has stopped");
+    }
+}
+
+fn bootstrap_failed(error: BootstrapError) -> StartError {
+    match error {
+        BootstrapError::Weak(rule) => {
+            StartError::Secret(format!("WAYGATE_API_KEY: the key {rule}"))
+        }
+        BootstrapError::Store(error) => StartError::Store(error),
+    }
+}
+
+/// The secret that keys of this installation are derived from.
+fn secret_key(inputs: &Inputs) -> Result<Secret, StartError> {
+    const LEAST_BYTES: usize = 32;
+    let found = inputs
+        .secrets
+        .get("SECRET_KEY")
+        .map_err(|error| StartError::Secret(error.to_string()))?;
+    match found {
+        Some(secret) if secret.expose().len() >= LEAST_BYTES => Ok(secret),
+        Some(_) => {
+            let rule = "WAYGATE_SECRET_KEY: must be at least 32 bytes; make one with: waygate secrets generate";
+            Err(StartError::Secret(rule.into()))
+        }
+        None if inputs.config.is_production() => {
+            let rule = "WAYGATE_SECRET_KEY: is required in production; make one with: waygate secrets generate";
+            Err(StartError::Secret(rule.into()))
+        }
+        None => {
+            tracing::warn!(
+                event = "secret_key_made_up",
+                "WAYGATE_SECRET_KEY is not set; approvals end with this process"
+            );
+            let bytes: [u8; LEAST_BYTES] = rand::random();
+            Ok(Secret::new(hex::encode(bytes)))
+        }
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let url = DatabaseUrl::parse(&config.database_url()?)
+        .map_err(|error| StartError::Secret(format!("WAYGATE_DATABASE_URL: {error}")))?;
+    Ok(Store::open(StoreConfig {
+        url,
+        pool_size: config.database.pool_size,
+    })
+    .await?)
+}
+
+async fn start_audit(
+    config: &Config,
+    instance: &Instance,
+    key: &Arc<HubKey>,
+) -> Result<Arc<Audit>, StartError> {
+    let file = config
+        .paths
+        .below_base(&config.paths.data)
+        .join("audit.checkpoint");
+    let audit = Audit::start(instance, Arc::clone(key), Some(file))
+        .await
+        .map_err(|error| StartError::Part("the audit trail", Box::new(error)))?;
+    Ok(Arc::new(audit))
+}
+
+/// A client and its protection for every configured spoke.
+fn add_spokes(
+    inputs: &Inputs,
+    registry: &Arc<Registry>,
+    key: &Arc<HubKey>,
+    gateway: &Gateway,
+) -> Result<(), StartError> {
+    let config = &inputs.config;
+    let token = spoke_token(config)?;
+    let resilience = settings::resilience(config);
+    for spoke in config.spokes(&inputs.environment)? {
+        let restarted = Arc::new(Notify::new());
+        let target = SpokeTarget {
+            service: Arc::clone(&spoke.service),
+            url: spoke.url.clone(),
+            token: token.clone(),
+        };
+        let client = SpokeClient::new(
+            &target,
+            Arc::clone(key),
+            Arc::clone(&gateway.clock),
+            Arc::clone(&restarted),
+        )
+        .map_err(|error| {
+            StartError::Secret(format!("WAYGATE_SPOKE_URL_{:02}: {error}", spoke.number))
+        })?;
+        let metrics = Arc::clone(&gateway.metrics);
+        let guarded = Guarded::new(
+            Arc::clone(&spoke.service),
+            Arc::new(client),
+            &resilience,
+            metrics,
+        );
+        let known = SpokeConfig {
+            number: spoke.number,
+            service: spoke.service,
+            url: spoke.url,
+            namespaces: spoke.namespaces,
+        };
+        registry
+            .add_spoke(known, Arc::new(guarded), restarted)
+            .map_err(|error| StartError::Part("a spoke", Box::new(error)))?;
+    }
+    Ok(())
+}
+
+fn spoke_token(config: &Config) -> Result<Option<Secret>, StartError> {
+    if config.spokes.auth == SpokeAuth::None {
+        return Ok(None);
+    }
+    let path = config.paths.below_base(&config.spokes.token_path);
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(Secret::new(text.trim()))),
+        Err(error) => Err(StartError::Secret(format!(
+            "WAYGATE_SPOKE_TOKEN_PATH: the file cannot be read ({error}); make one with: waygate secrets generate"
+        ))),
+    }
+}
+
+async fn add_own_tools(
+    config: &Config,
+    registry: &Arc<Registry>,
+    gateway: &Gateway,
+) -> Result<(), StartError> {
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        StartError::Part("the hub's own tools", error)
+    };
+    let parts = MasterParts {
+        registry: Arc::downgrade(registry),
+        metrics: Arc::clone(&gateway.metrics),
+        probe: HealthProbe::new().map_err(|error| failed(Box::new(error)))?,
+        clock: Arc::clone(&gateway.clock),
+        started: tokio::time::Instant::now(),
+        version: env!("CARGO_PKG_VERSION"),
+        port: config.server.port,
+    };
+    let approvals =
+        master::approval_tools(&gateway.approvals).map_err(|error| failed(Box::new(error)))?;
+    let own = master::upstream(&parts, approvals).map_err(|error| failed(Box::new(error)))?;
+    registry
+        .add_own(Arc::new(own))
+        .await
+        .map_err(|error| failed(Box::new(error)))
+}
