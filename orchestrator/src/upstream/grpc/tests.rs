@@ -1,5 +1,7 @@
 //! The client against a stub on a real socket.
 
+mod harness;
+
 use super::stub::{Answer, Script, Serving, TOKEN, serve};
 use super::*;
 use crate::metrics::Metrics;
