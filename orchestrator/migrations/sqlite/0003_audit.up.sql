@@ -22,7 +22,7 @@ CREATE TABLE audit_logs (
 CREATE INDEX audit_logs_id ON audit_logs (id);
 CREATE INDEX audit_logs_correlation ON audit_logs (correlation_id);
 CREATE INDEX audit_logs_organization ON audit_logs (organization_id, seq);
-CREATE INDEX audit_logs_instance ON audit_logs (instance, seq);
+CREATE INDEX audit_logs_instance ON audit_logs (instance, seq) WHERE phase = 'intent';
 
 CREATE TRIGGER audit_logs_no_update BEFORE UPDATE ON audit_logs
 BEGIN

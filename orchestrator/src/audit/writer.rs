@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// So many records are company enough.
 const ENOUGH: usize = 500;
 /// Most records in one transaction.
-const MOST: usize = 2000;
+const MOST: usize = 1000;
 /// Pause after a failure of the store; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

@@ -20,6 +20,9 @@ use std::time::Duration;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often something is tried while another process is in the way, and the pause in between.
+pub(in crate::store) const ATTEMPTS: u32 = 100;
+pub(in crate::store) const PAUSE: Duration = Duration::from_millis(50);
 /// Connections that read a SQLite file; each is a thread.
 const SQLITE_READERS: u32 = 8;
 
@@ -122,17 +125,24 @@ fn sqlite_options() -> SqliteConnectOptions {
         .thread_name(|n| format!("sqlite-{n}"))
 }
 
+/// Another process that opens or closes the file at the same moment may be in the way, and SQLite
+/// does not wait for every lock it takes while a file becomes a write-ahead one.
 async fn sqlite_pool(size: u32, options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .min_connections(1)
         .max_connections(size)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // An in-memory database lives as long as its connection.
         .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options)
-        .await
-        .map_err(classify)
+        .max_lifetime(None);
+    let mut attempt = 1;
+    loop {
+        match pool.clone().connect_with(options.clone()).await {
+            Err(error) if is_transient(&error) && attempt < ATTEMPTS => attempt += 1,
+            result => return result.map_err(classify),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// Makes the file and its folder, readable by the owner only.

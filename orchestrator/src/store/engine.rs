@@ -14,7 +14,9 @@ const QUEUE: usize = 4096;
 /// How long a batch waits for a place in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a read is tried when another process is in the way.
-const READ_ATTEMPTS: u32 = 3;
+const READ_ATTEMPTS: u32 = 10;
+/// Pause between two of these.
+const READ_PAUSE: Duration = Duration::from_millis(10);
 /// How long [`Store::close`] waits for the queue to empty.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -85,7 +87,9 @@ impl Store {
             let mut connection = self.0.pools.reader().await.map_err(classify)?;
             match connection.run(&statement).await {
                 Ok(outcome) => return Ok(outcome.rows),
-                Err(error) if is_transient(&error) && attempt < READ_ATTEMPTS => {}
+                Err(error) if is_transient(&error) && attempt < READ_ATTEMPTS => {
+                    tokio::time::sleep(READ_PAUSE).await;
+                }
                 Err(error) => return Err(classify(error)),
             }
         }

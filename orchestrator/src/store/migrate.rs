@@ -5,7 +5,7 @@
 
 mod steps;
 
-use super::connection::{Connection, Pools, classify};
+use super::connection::{ATTEMPTS, Connection, PAUSE, Pools, classify, is_transient};
 use super::statement::Statement;
 use super::{DatabaseUrl, StoreError, micros, moment};
 use shared::clock::{Clock, SystemClock};
@@ -81,6 +81,23 @@ enum Direction {
 }
 
 async fn locked(
+    connection: &mut Connection,
+    direction: Direction,
+    limit: usize,
+) -> Result<Vec<i64>, StoreError> {
+    let mut attempt = 1;
+    loop {
+        match transaction(connection, direction, limit).await {
+            Err(StoreError::Refused(error)) if is_transient(&error) && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            result => return result,
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn transaction(
     connection: &mut Connection,
     direction: Direction,
     limit: usize,

@@ -19,8 +19,16 @@ use std::process::{Command, Output};
 /// A schema of its own on a running server.
 pub(crate) struct Postgres {
     url: String,
-    /// `None` when the server is not ours.
-    cluster: Option<Cluster>,
+    server: Server,
+}
+
+enum Server {
+    Ours(Cluster),
+    /// Somebody else's, on which this schema is ours.
+    Named {
+        address: String,
+        schema: String,
+    },
 }
 
 struct Cluster {
@@ -35,10 +43,7 @@ impl Postgres {
     /// When there is none; the message says what to install or to set.
     pub(crate) fn start() -> Self {
         if let Some((_, url)) = Environment::of_process().find("WAYGATE_TEST_POSTGRES_URL") {
-            return Self {
-                url: with_fresh_schema(url),
-                cluster: None,
-            };
+            return Self::on(url);
         }
         let Some(programs) = installed() else {
             panic!(
@@ -51,7 +56,20 @@ impl Postgres {
         let port = cluster.start();
         Self {
             url: format!("postgres://app:app@127.0.0.1:{port}/postgres"),
-            cluster: Some(cluster),
+            server: Server::Ours(cluster),
+        }
+    }
+
+    fn on(address: &str) -> Self {
+        let schema = format!("waygate_test_{}", uuid::Uuid::now_v7().simple());
+        psql(address, &format!("CREATE SCHEMA {schema}"));
+        let joint = if address.contains('?') { '&' } else { '?' };
+        Self {
+            url: format!("{address}{joint}options[search_path]={schema}"),
+            server: Server::Named {
+                address: address.to_owned(),
+                schema,
+            },
         }
     }
 
@@ -62,7 +80,9 @@ impl Postgres {
 
     /// Stops the server at once, as a failing machine would. Only for a private cluster.
     pub(crate) fn crash_and_restart(&self) {
-        let Some(cluster) = &self.cluster else { return };
+        let Server::Ours(cluster) = &self.server else {
+            return;
+        };
         let port = self
             .url
             .rsplit_once(':')
@@ -78,11 +98,18 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(cluster) = &self.cluster {
-            let stopped = cluster.try_control(&["-m", "immediate", "stop"]);
-            if !stopped.status.success() && !std::thread::panicking() {
-                panic!("pg_ctl stop: {}", String::from_utf8_lossy(&stopped.stderr));
+        match &self.server {
+            Server::Ours(cluster) => {
+                let stopped = cluster.try_control(&["-m", "immediate", "stop"]);
+                if !stopped.status.success() && !std::thread::panicking() {
+                    panic!("pg_ctl stop: {}", String::from_utf8_lossy(&stopped.stderr));
+                }
             }
+            Server::Named { address, schema } if !std::thread::panicking() => {
+                psql(address, &format!("DROP SCHEMA {schema} CASCADE"));
+            }
+            // Left for whoever looks into the failure.
+            Server::Named { .. } => {}
         }
     }
 }
@@ -203,16 +230,12 @@ fn is_root() -> bool {
     std::fs::metadata(Path::new("/proc/self")).unwrap().uid() == 0
 }
 
-fn with_fresh_schema(url: &str) -> String {
-    let schema = format!("waygate_test_{}", uuid::Uuid::now_v7().simple());
-    let made = Command::new("psql")
-        .args([url, "-v", "ON_ERROR_STOP=1", "-c"])
-        .arg(format!("CREATE SCHEMA {schema}"))
+fn psql(address: &str, sql: &str) {
+    let done = Command::new("psql")
+        .args([address, "-v", "ON_ERROR_STOP=1", "-c", sql])
         .output()
         .expect("psql is needed to make a schema for the test");
-    expect_success("psql", &made);
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}options[search_path]={schema}")
+    expect_success("psql", &done);
 }
 
 fn expect_success(what: &str, output: &Output) {

@@ -317,3 +317,15 @@ async fn count_all(store: &Store, sql: &'static str) -> i64 {
     let rows = store.read(Statement::new(sql)).await.unwrap();
     rows.first().unwrap().integer("n").unwrap()
 }
+
+/// Acceptance: 134
+#[tokio::test(flavor = "multi_thread")]
+async fn many_may_start_on_a_fresh_file_at_the_same_moment() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let url = sqlite(folder.path());
+        for store in join_all((0..8).map(|_| open(&url))).await {
+            store.close().await;
+        }
+    }
+}
