@@ -47,10 +47,10 @@ struct Global {
     /// A settings file (TOML or YAML) above those of the config folder.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address of the running hub [env: WAYGATE_URL] [default: http://127.0.0.1:8000].
+    /// Address of the running hub. Without it `WAYGATE_URL` is read, else port 8000 on loopback is used.
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
-    /// File that holds the API key to use; without it the key is read from WAYGATE_API_KEY.
+    /// File that holds the API key to use; without it the key is read from `WAYGATE_API_KEY`.
     #[arg(long, global = true, value_name = "FILE")]
     key_file: Option<PathBuf>,
 }
@@ -91,7 +91,7 @@ enum Command {
     /// Check the settings without starting anything.
     #[command(subcommand)]
     Config(settings::ConfigCommand),
-    /// Print the OpenAPI document.
+    /// Print the `OpenAPI` document.
     Openapi,
     /// Print versions.
     Version,

@@ -2,6 +2,7 @@
 //!
 //! `config.default.toml` is the reference. Secrets are not here: they come from the secret provider.
 
+mod check;
 mod service;
 mod variables;
 
@@ -344,53 +345,6 @@ impl Config {
         }
         let file = self.paths.below_base(&self.paths.data).join("waygate.db");
         Ok(format!("sqlite:{}", file.display()))
-    }
-
-    fn check(&self) -> Result<(), InvalidConfig> {
-        let rule = |key, rule: &str| {
-            Err(InvalidConfig::Rule {
-                key,
-                rule: rule.to_owned(),
-            })
-        };
-        if self.is_production() {
-            self.check_public_url()?;
-            if self.server.cors_origins.iter().any(|origin| origin == "*") {
-                return rule(
-                    "WAYGATE_CORS_ORIGINS",
-                    "* is refused in production; list the origins",
-                );
-            }
-        }
-        if self.spokes.auth == SpokeAuth::None && self.mode == Mode::Container {
-            return rule("WAYGATE_SPOKE_AUTH", "none is for loopback only; use token");
-        }
-        if self.timeouts.default == 0 || self.timeouts.long_running == 0 {
-            return rule("timeouts", "must be at least 1 second");
-        }
-        self.database_url().map(drop)
-    }
-
-    /// Production speaks https, unless it is reached over loopback only.
-    fn check_public_url(&self) -> Result<(), InvalidConfig> {
-        let text = &self.server.public_url;
-        let loopback = self.server.host.is_loopback();
-        if text.is_empty() && loopback {
-            return Ok(());
-        }
-        let https_or_loopback = url::Url::parse(text).is_ok_and(|url| {
-            let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-            url.scheme() == "https" || (url.scheme() == "http" && local)
-        });
-        if https_or_loopback {
-            return Ok(());
-        }
-        let rule =
-            "production needs an https address (TLS ends at a trusted proxy) or a loopback one";
-        Err(InvalidConfig::Rule {
-            key: "WAYGATE_PUBLIC_URL",
-            rule: rule.into(),
-        })
     }
 }
 

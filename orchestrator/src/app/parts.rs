@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::master::{self, HealthProbe, MasterParts};
 use crate::metrics::Metrics;
+use crate::policy::Policy;
 use crate::recovery;
 use crate::registry::{Registry, RegistryParts, SpokeConfig};
 use crate::resilience::Guarded;
@@ -36,107 +37,71 @@ pub(super) struct Parts {
     /// Tasks of the listeners, which end before everything else.
     pub(super) edge: Tasks,
     instance: Instance,
-    store: Store,
-    audit: Arc<Audit>,
-    auth: Arc<Auth>,
-    ledger: Arc<Ledger>,
-    approvals: Arc<Approvals>,
-    registry: Arc<Registry>,
+}
+
+/// What stands below the gateway.
+struct Ground {
+    clock: SharedClock,
     tasks: Tasks,
+    metrics: Arc<Metrics>,
+    key: Arc<HubKey>,
+    instance: Instance,
+    audit: Arc<Audit>,
 }
 
 impl Parts {
     /// Builds everything; nothing runs yet but the store's and the audit trail's writers.
     pub(super) async fn build(inputs: &Inputs) -> Result<Self, StartError> {
         let config = &inputs.config;
-        let clock: SharedClock = Arc::new(SystemClock);
-        let tasks = Tasks::new();
-        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        check_secret_key(inputs)?;
         let policy = Arc::new(policy_of(config)?);
-        let key = hub_key(config)?;
-        let secret = secret_key(inputs)?;
-        let store = open_store(config).await?;
-        let instance = Instance::register(store.clone(), Arc::clone(&clock)).await?;
-        let audit = start_audit(config, &instance, &key).await?;
-        let auth = Arc::new(Auth::new(
-            store.clone(),
-            Arc::clone(&clock),
-            AuthConfig::default(),
-        ));
-        let ledger = Arc::new(Ledger::new(&instance));
-        let approvals = ApprovalsParts {
-            store: store.clone(),
-            audit: Arc::clone(&audit),
-            key: Arc::clone(&key),
-            redactor: Arc::clone(&inputs.redactor),
-            clock: Arc::clone(&clock),
-        };
-        let approvals = Arc::new(Approvals::new(approvals, settings::approvals(config)));
+        let http = settings::http(config)?;
+        let ground = Ground::lay(config).await?;
         let router = Router::default();
+        let gateway = Arc::new(ground.gateway(inputs, policy, router.clone()));
         let registry = Registry::new(RegistryParts {
             config: settings::registry(config),
-            store: store.clone(),
-            router: router.clone(),
-            audit: Arc::clone(&audit),
-            metrics: Arc::clone(&metrics),
-            clock: Arc::clone(&clock),
-            tasks: tasks.clone(),
-        });
-        let gateway = Arc::new(Gateway {
-            config: settings::gateway(config),
-            auth: Arc::clone(&auth),
+            store: ground.instance.store().clone(),
             router,
-            policy,
-            approvals: Arc::clone(&approvals),
-            audit: Arc::clone(&audit),
-            limits: Arc::new(Limits::new(settings::limits(config))),
-            ledger: Arc::clone(&ledger),
-            cache: Arc::new(ReadCache::new(&settings::cache(config))),
-            metrics: Arc::clone(&metrics),
-            clock: Arc::clone(&clock),
-            redactor: Arc::clone(&inputs.redactor),
-            tasks: tasks.clone(),
+            audit: Arc::clone(&ground.audit),
+            metrics: Arc::clone(&ground.metrics),
+            clock: Arc::clone(&ground.clock),
+            tasks: ground.tasks.clone(),
         });
-        add_spokes(inputs, &registry, &key, &gateway)?;
+        add_spokes(inputs, &registry, &ground.key, &gateway)?;
         add_own_tools(config, &registry, &gateway).await?;
-        let hub = Hub::new(
-            gateway,
-            Arc::clone(&registry),
-            store.clone(),
-            settings::http(config)?,
-        );
-        let edge = Tasks::new();
+        let hub = Hub::new(gateway, registry, ground.instance.store().clone(), http);
         Ok(Self {
             hub,
-            edge,
-            instance,
-            store,
-            audit,
-            auth,
-            ledger,
-            approvals,
-            registry,
-            tasks,
+            edge: Tasks::new(),
+            instance: ground.instance,
         })
     }
 
     /// Closes what a killed hub left open, then starts the jobs and looks at every spoke.
     pub(super) async fn start(&self, inputs: &Inputs) -> Result<(), StartError> {
         let part = |name| move |error| StartError::Part(name, error);
-        recovery::recover(&self.instance, &self.audit, &self.ledger)
+        let gateway = &self.hub.gateway;
+        let tasks = &gateway.tasks;
+        recovery::recover(&self.instance, &gateway.audit, &gateway.ledger)
             .await
             .map_err(|error| part("recovery")(Box::new(error)))?;
         let key = inputs
             .secrets
             .get("API_KEY")
             .map_err(|error| StartError::Secret(error.to_string()))?;
-        self.auth.bootstrap(key).await.map_err(bootstrap_failed)?;
-        self.instance.start_jobs(&self.tasks);
-        self.auth.start_jobs(&self.tasks);
-        self.ledger.start_jobs(&self.tasks);
-        self.approvals.start_jobs(&self.tasks);
-        recovery::start_jobs(&self.instance, &self.audit, &self.ledger, &self.tasks);
-        self.registry
+        gateway
+            .auth
+            .bootstrap(key)
+            .await
+            .map_err(bootstrap_failed)?;
+        self.instance.start_jobs(tasks);
+        gateway.auth.start_jobs(tasks);
+        gateway.ledger.start_jobs(tasks);
+        gateway.approvals.start_jobs(tasks);
+        recovery::start_jobs(&self.instance, &gateway.audit, &gateway.ledger, tasks);
+        self.hub
+            .registry
             .start()
             .await
             .map_err(|error| part("the registry")(Box::new(error)))?;
@@ -151,7 +116,10 @@ impl Parts {
 
     /// Lets what runs end, writes what is queued, closes the store.
     pub(super) async fn stop(self, within: Duration) {
-        for (what, tasks) in [("listeners", &self.edge), ("tasks", &self.tasks)] {
+        for (what, tasks) in [
+            ("listeners", &self.edge),
+            ("tasks", &self.hub.gateway.tasks),
+        ] {
             let leftover = tasks.shutdown(within).await;
             if !leftover.is_empty() {
                 tracing::warn!(
@@ -162,12 +130,63 @@ impl Parts {
                 );
             }
         }
-        self.audit.close().await;
+        self.hub.gateway.audit.close().await;
         if let Err(error) = self.instance.leave().await {
             tracing::warn!(event = "leave_failed", %error, "the hub's name could not be taken out");
         }
-        self.store.close().await;
+        self.hub.store.close().await;
         tracing::info!(event = "stopped", "the hub has stopped");
+    }
+}
+
+impl Ground {
+    async fn lay(config: &Config) -> Result<Self, StartError> {
+        let clock: SharedClock = Arc::new(SystemClock);
+        let key = hub_key(config)?;
+        let store = open_store(config).await?;
+        let instance = Instance::register(store, Arc::clone(&clock)).await?;
+        let audit = start_audit(config, &instance, &key).await?;
+        let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        Ok(Self {
+            clock,
+            tasks: Tasks::new(),
+            metrics,
+            key,
+            instance,
+            audit,
+        })
+    }
+
+    fn gateway(&self, inputs: &Inputs, policy: Arc<Policy>, router: Router) -> Gateway {
+        let config = &inputs.config;
+        let store = self.instance.store();
+        let approvals = ApprovalsParts {
+            store: store.clone(),
+            audit: Arc::clone(&self.audit),
+            key: Arc::clone(&self.key),
+            redactor: Arc::clone(&inputs.redactor),
+            clock: Arc::clone(&self.clock),
+        };
+        let auth = Auth::new(
+            store.clone(),
+            Arc::clone(&self.clock),
+            AuthConfig::default(),
+        );
+        Gateway {
+            config: settings::gateway(config),
+            auth: Arc::new(auth),
+            router,
+            policy,
+            approvals: Arc::new(Approvals::new(approvals, settings::approvals(config))),
+            audit: Arc::clone(&self.audit),
+            limits: Arc::new(Limits::new(settings::limits(config))),
+            ledger: Arc::new(Ledger::new(&self.instance)),
+            cache: Arc::new(ReadCache::new(&settings::cache(config))),
+            metrics: Arc::clone(&self.metrics),
+            clock: Arc::clone(&self.clock),
+            redactor: Arc::clone(&inputs.redactor),
+            tasks: self.tasks.clone(),
+        }
     }
 }
 
@@ -180,31 +199,23 @@ fn bootstrap_failed(error: BootstrapError) -> StartError {
     }
 }
 
-/// The secret that keys of this installation are derived from.
-fn secret_key(inputs: &Inputs) -> Result<Secret, StartError> {
+/// Production does not start without the secret of the installation.
+fn check_secret_key(inputs: &Inputs) -> Result<(), StartError> {
     const LEAST_BYTES: usize = 32;
+    let refused = |rule: &str| {
+        let hint = "make one with: waygate secrets generate";
+        Err(StartError::Secret(format!(
+            "WAYGATE_SECRET_KEY: {rule}; {hint}"
+        )))
+    };
     let found = inputs
         .secrets
         .get("SECRET_KEY")
         .map_err(|error| StartError::Secret(error.to_string()))?;
     match found {
-        Some(secret) if secret.expose().len() >= LEAST_BYTES => Ok(secret),
-        Some(_) => {
-            let rule = "WAYGATE_SECRET_KEY: must be at least 32 bytes; make one with: waygate secrets generate";
-            Err(StartError::Secret(rule.into()))
-        }
-        None if inputs.config.is_production() => {
-            let rule = "WAYGATE_SECRET_KEY: is required in production; make one with: waygate secrets generate";
-            Err(StartError::Secret(rule.into()))
-        }
-        None => {
-            tracing::warn!(
-                event = "secret_key_made_up",
-                "WAYGATE_SECRET_KEY is not set; approvals end with this process"
-            );
-            let bytes: [u8; LEAST_BYTES] = rand::random();
-            Ok(Secret::new(hex::encode(bytes)))
-        }
+        Some(secret) if secret.expose().len() < LEAST_BYTES => refused("must be at least 32 bytes"),
+        None if inputs.config.is_production() => refused("is required in production"),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use serde_json::{Value, json};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Where a command's results go.
@@ -14,15 +14,6 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) const fn new(json: bool) -> Self {
         Self { json }
-    }
-
-    pub(crate) const fn is_json(self) -> bool {
-        self.json
-    }
-
-    /// Whether a person watches standard error, so that progress is worth showing.
-    pub(crate) fn shows_progress(self) -> bool {
-        !self.json && std::io::stderr().is_terminal()
     }
 
     /// Prints `value` as JSON, or what `text` makes of it.

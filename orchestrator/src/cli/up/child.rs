@@ -79,7 +79,7 @@ async fn keep_running(program: Program, stop: CancellationToken) {
         tracing::warn!(
             event = "child_ended",
             child = program.name,
-            pause_ms = pause.as_millis() as u64,
+            ?pause,
             "a child ended; starting it again"
         );
         tokio::select! {
