@@ -3,6 +3,7 @@
 //! Every route stands in one table, from which the router and the `OpenAPI` document are made. What
 //! every request passes first is `transport::edge`; tool calls go through the gateway like any other.
 
+mod approvals;
 mod audit;
 mod document;
 mod engine;
@@ -87,6 +88,7 @@ fn routes() -> Vec<Route> {
         engine::routes(),
         tools::routes(),
         status::routes(),
+        approvals::routes(),
         keys::routes(),
         operations::routes(),
         audit::routes(),

@@ -8,7 +8,6 @@ pub mod access;
 pub mod address;
 pub mod body;
 pub mod cors;
-pub mod documents;
 pub mod edge;
 pub mod envelope;
 pub mod era;
@@ -43,6 +42,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 use lists::Lists;
 use sessions::Sessions;
+use shared::secret::Secret;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -59,6 +59,8 @@ pub struct Hub {
     pub readiness: Readiness,
     /// How the doors are set.
     pub settings: Arc<HttpSettings>,
+    /// Shared with the system that sends signed decisions; `None` refuses them all.
+    pub webhook_secret: Option<Secret>,
     /// Legacy sessions; [`Sessions::sweep`] has to run.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
@@ -81,6 +83,7 @@ impl Hub {
             registry,
             store,
             readiness: Readiness::default(),
+            webhook_secret: None,
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             streams: Arc::new(Semaphore::new(settings.max_streams)),

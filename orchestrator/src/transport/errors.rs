@@ -4,12 +4,12 @@
 //! the hub, is a protocol error.
 
 use super::access::limit_headers;
-use super::documents;
 use super::exchange::Spoken;
 use super::fault::Fault;
 use super::frame;
 use super::refusal::{Refusal, milliseconds};
 use super::render::{self, About};
+use crate::approvals::Approval;
 use crate::error::CallError;
 use crate::limits::Limited;
 use crate::upstream::UpstreamError;
@@ -66,7 +66,7 @@ pub fn refusal(error: &CallError, base: &str) -> Refusal {
     let mut refusal = Refusal::new(error.code(), error.to_string());
     *refusal.details = details(error);
     if let CallError::ApprovalRequired(approval) = error {
-        refusal = refusal.with("approval", documents::approval(approval, base, None));
+        refusal = refusal.with("approval", shown(approval, base));
     }
     refusal.retry_after = error.retry_after();
     refusal.headers = limit(error).map(rate_headers).unwrap_or_default();
@@ -110,7 +110,7 @@ fn document(error: &CallError, told: Told<'_>) -> Value {
     }
     match error {
         CallError::ApprovalRequired(approval) => {
-            json!({"error": inner, "approval": documents::approval(approval, told.base, None)})
+            json!({"error": inner, "approval": shown(approval, told.base)})
         }
         _ => json!({ "error": inner }),
     }
@@ -124,6 +124,11 @@ fn data(error: &CallError, request_id: &str) -> Value {
         data.insert("retry_after_ms".into(), milliseconds(wait).into());
     }
     Value::Object(data)
+}
+
+/// The approval that is asked for. The requester has no token yet.
+fn shown(approval: &Approval, base: &str) -> Value {
+    approval.to_json(&format!("{base}/api/approvals/{}", approval.id))
 }
 
 /// Facts for programs.
