@@ -72,8 +72,8 @@ impl<T: TypedTool> Typed<T> {
         let spec = inner.spec();
         let definition = ToolDefinition {
             id: ToolId::parse(spec.id)?,
-            input_schema: closed_object(schema_of::<T::Arguments>()),
-            output_schema: schema_of::<T::Output>(),
+            input_schema: closed_object(schema_of::<T::Arguments>(SchemaSettings::draft2020_12())),
+            output_schema: schema_of::<T::Output>(SchemaSettings::draft2020_12().for_serialize()),
             spec,
         };
         Ok(Self { inner, definition })
@@ -113,8 +113,8 @@ fn misfit(error: &serde_json::Error) -> ToolError {
 }
 
 /// Schema with definitions inlined: many hosts do not follow `$ref`.
-fn schema_of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
+fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
@@ -159,6 +159,7 @@ mod tests {
 
     #[derive(Serialize, JsonSchema)]
     struct Greeting {
+        #[serde(default)]
         message: String,
     }
 
@@ -189,9 +190,12 @@ mod tests {
             schema["properties"]["name"]["description"],
             "Whom to greet."
         );
+        let output = &typed.definition().output_schema;
+        assert_eq!(output["properties"]["message"]["type"], "string");
         assert_eq!(
-            typed.definition().output_schema["properties"]["message"]["type"],
-            "string"
+            output["required"],
+            json!(["message"]),
+            "what is always written"
         );
     }
 }
