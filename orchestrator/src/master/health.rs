@@ -39,6 +39,7 @@ impl TypedTool for GetServiceHealth {
             "Ask every service for its health now: healthy, unhealthy or unreachable by namespace.",
         )
         .live()
+        .open_world()
     }
 
     async fn run(&self, _: NoArguments, _: &Call) -> Result<Self::Output, ToolError> {
@@ -91,6 +92,7 @@ impl TypedTool for SystemHealth {
             "Tell how the hub and every service behind it are, with health documents and circuit breakers.",
         )
         .live()
+        .open_world()
     }
 
     async fn run(&self, _: NoArguments, _: &Call) -> Result<Health, ToolError> {

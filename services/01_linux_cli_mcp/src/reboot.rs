@@ -65,6 +65,7 @@ impl TypedTool for RebootSystem {
              is ready: systemd runs well, no package manager works, no other change is in progress, \
              and it has been up for more than ten minutes.",
         )
+        .open_world()
     }
 
     async fn assess(&self, arguments: &Arguments, _: &Call) -> Result<Assessment, ToolError> {

@@ -24,6 +24,7 @@ pub(crate) struct Arguments {
     remote_command: String,
     /// Default: `SSH_USER`.
     user: Option<String>,
+    /// Port of its SSH server.
     #[serde(default = "default_port")]
     #[schemars(range(min = 1, max = 65535))]
     port: u16,
