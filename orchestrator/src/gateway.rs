@@ -118,6 +118,7 @@ impl Gateway {
             }
         };
         let (service, tool) = judged.labels();
+        let caller = judged.caller.clone();
         let answer = if judged.is_read() {
             self.recorded(judged).await
         } else {
@@ -129,6 +130,7 @@ impl Gateway {
         };
         self.metrics
             .call_ended(&service, &tool, started.elapsed(), answer.as_ref().err());
+        log(&caller, &tool, started.elapsed(), answer.as_ref().err());
         answer
     }
 
@@ -152,6 +154,9 @@ impl Gateway {
             Decision::Allow(permit) => permit,
             Decision::Ask(ask) => {
                 by.rule = Some(ask.rule().to_owned());
+                if let Some(known) = self.made_before(call).await? {
+                    return known;
+                }
                 self.approved(call, ask).await?
             }
         };
@@ -180,6 +185,20 @@ impl DecidedBy {
         self.rule = Some(permit.rule().to_owned());
         self.approval = permit.grant().map(|grant| grant.approval_id.clone());
     }
+}
+
+/// One line a call; what it was about is in the audit trail.
+fn log(caller: &Caller, tool: &str, took: Duration, error: Option<&CallError>) {
+    tracing::info!(
+        event = "tool_call",
+        correlation_id = caller.correlation_id.as_str(),
+        principal = &*caller.principal.id,
+        tool,
+        duration_ms = took.as_millis(),
+        status = if error.is_none() { "ok" } else { "failed" },
+        error_code = error.map(|error| error.code().as_str()),
+        "a tool call ended"
+    );
 }
 
 fn unrecorded(error: AuditError) -> CallError {

@@ -80,18 +80,41 @@ impl Ledger {
             if self.insert(&key, tool, arguments_hash).await? {
                 return Ok(Begun::Fresh(self.ticket(key)));
             }
-            let sql = "SELECT tool, arguments_hash, state, result FROM effect_ledger \
-                       WHERE principal = $1 AND idempotency_key = $2";
-            let rows = self
-                .instance
-                .store()
-                .read(key.bind(Statement::new(sql)))
-                .await?;
-            if let Some(row) = rows.first() {
-                return known(row, tool, arguments_hash);
+            if let Some(begun) = self.look_up(&key, tool, arguments_hash).await? {
+                return Ok(begun);
             }
         }
         Ok(Begun::Running)
+    }
+
+    /// What is known of a key, without beginning anything; `None` when it is free.
+    ///
+    /// # Errors
+    /// [`StoreError`]; asking again is safe.
+    pub async fn find(
+        &self,
+        principal: &str,
+        key: &str,
+        tool: &ToolId,
+        arguments_hash: &str,
+    ) -> Result<Option<Begun>, StoreError> {
+        let key = EntryKey::new(principal, key);
+        self.look_up(&key, tool, arguments_hash).await
+    }
+
+    async fn look_up(
+        &self,
+        key: &EntryKey,
+        tool: &ToolId,
+        arguments_hash: &str,
+    ) -> Result<Option<Begun>, StoreError> {
+        let sql = "SELECT tool, arguments_hash, state, result FROM effect_ledger \
+                   WHERE principal = $1 AND idempotency_key = $2";
+        let statement = key.bind(Statement::new(sql));
+        let rows = self.instance.store().read(statement).await?;
+        rows.first()
+            .map(|row| known(row, tool, arguments_hash))
+            .transpose()
     }
 
     /// Marks as unknown what a hub that was killed had begun. Gives back how many.

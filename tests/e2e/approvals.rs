@@ -56,7 +56,7 @@ async fn a_change_is_held_approved_by_another_and_made_once() {
             json!({"waygate/approvalToken": token}),
         )
         .await;
-    assert_eq!(done.body["result"]["isError"], Value::Null, "{}", done.body);
+    assert_eq!(done.body["result"]["isError"], false, "{}", done.body);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
     let backup = done.structured()["backup_path"].as_str().unwrap();
     assert_eq!(std::fs::read_to_string(backup).unwrap(), "old");

@@ -31,7 +31,14 @@ async fn a_killed_spoke_costs_its_own_tools_and_comes_back() {
             .status,
         200
     );
-    assert_eq!(host.get("/health").await.body["status"], "degraded");
+    let down = Instant::now();
+    while host.get("/health").await.body["status"] != "degraded" {
+        assert!(
+            down.elapsed() < Duration::from_secs(10),
+            "a dead spoke is not seen"
+        );
+        drop(host.call("cmdb.local.validate", json!({}), json!({})).await);
+    }
 
     stack.revive(12);
     let back = Instant::now();

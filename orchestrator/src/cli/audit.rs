@@ -1,7 +1,7 @@
 //! `waygate audit`: check the chain and export the records, straight from the store.
 
 use super::{Context, EXIT_FAILED, Failure};
-use crate::audit::{Report, verify};
+use crate::audit::{Report, verify_with_file};
 use clap::Subcommand;
 use serde_json::json;
 use std::process::ExitCode;
@@ -19,7 +19,11 @@ pub(super) async fn run(context: &Context, command: AuditCommand) -> Result<Exit
     match command {
         AuditCommand::Verify => {
             let key = crate::app::hub_key(&config).map_err(|error| Failure::config(&error))?;
-            let report = verify(&store, Some(key.public_key()))
+            let file = config
+                .paths
+                .below_base(&config.paths.data)
+                .join("audit.checkpoint");
+            let report = verify_with_file(&store, key.public_key(), &file)
                 .await
                 .map_err(|error| Failure::failed(error.to_string()))?;
             Ok(verdict(context, &report))

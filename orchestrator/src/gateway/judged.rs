@@ -169,6 +169,12 @@ impl Judged {
         self.upstream.effect == Effect::Read
     }
 
+    /// The idempotency key the caller brought; `None` for reads and for keys the hub made up.
+    pub(super) fn given_key(&self) -> Option<&str> {
+        let key = self.idempotency_key.as_deref()?;
+        (key != self.id.to_string()).then_some(key)
+    }
+
     pub(super) fn labels(&self) -> (Arc<str>, Arc<str>) {
         (Arc::clone(&self.route.service), self.route.tool.id.shared())
     }

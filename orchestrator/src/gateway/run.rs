@@ -99,6 +99,25 @@ impl Gateway {
         Ok(Answer { output, cached })
     }
 
+    /// What came of an earlier call with the caller's own idempotency key: it was approved then, so
+    /// its answer is not asked for again. `None` when the key is free, or the hub made it up.
+    pub(super) async fn made_before(
+        &self,
+        call: &Judged,
+    ) -> Result<Option<Result<Answer, CallError>>, CallError> {
+        let Some(key) = call.given_key() else {
+            return Ok(None);
+        };
+        let principal = &call.caller.principal.id;
+        let tool = &call.route.tool.id;
+        let known = self
+            .ledger
+            .find(principal, key, tool, &call.upstream.arguments_hash)
+            .await
+            .map_err(unrecorded)?;
+        Ok(known.map(answer_of))
+    }
+
     /// A change: once per idempotency key, its outcome kept whatever it is.
     pub(super) async fn change(&self, call: &Judged, permit: &Permit) -> Result<Answer, CallError> {
         let key = call.idempotency_key.as_deref().ok_or(CallError::Internal)?;
@@ -115,24 +134,7 @@ impl Gateway {
             .map_err(unrecorded)?;
         let ticket = match begun {
             Begun::Fresh(ticket) => ticket,
-            Begun::Replay(output) => {
-                return Ok(Answer {
-                    output: Arc::new(output),
-                    cached: false,
-                });
-            }
-            Begun::Failed(error) => return Err(CallError::Upstream(UpstreamError::Tool(error))),
-            Begun::Conflict => {
-                return Err(CallError::Conflict(
-                    "the idempotency key was used for another call",
-                ));
-            }
-            Begun::Running => {
-                return Err(CallError::Conflict(
-                    "the call with this idempotency key is still running",
-                ));
-            }
-            Begun::Unknown => return Err(CallError::OutcomeUnknown),
+            known => return answer_of(known),
         };
         let result = call.route.upstream.call(permit, &call.upstream).await;
         self.cache.forget_service(&call.route.service);
@@ -142,6 +144,26 @@ impl Gateway {
             output: Arc::new(output),
             cached: false,
         })
+    }
+}
+
+/// The answer to a call whose key stands for an earlier one.
+fn answer_of(begun: Begun) -> Result<Answer, CallError> {
+    match begun {
+        Begun::Replay(output) => Ok(Answer {
+            output: Arc::new(output),
+            cached: false,
+        }),
+        Begun::Failed(error) => Err(CallError::Upstream(UpstreamError::Tool(error))),
+        Begun::Conflict => Err(CallError::Conflict(
+            "the idempotency key was used for another call",
+        )),
+        Begun::Running => Err(CallError::Conflict(
+            "the call with this idempotency key is still running",
+        )),
+        Begun::Unknown => Err(CallError::OutcomeUnknown),
+        // A ticket that is dropped here counts as unknown.
+        Begun::Fresh(_) => Err(CallError::Internal),
     }
 }
 
