@@ -31,6 +31,7 @@ async fn a_killed_spoke_costs_its_own_tools_and_comes_back() {
             .status,
         200
     );
+    let mut pace = tokio::time::interval(Duration::from_millis(50));
     let down = Instant::now();
     while host.get("/health").await.body["status"] != "degraded" {
         assert!(
@@ -43,6 +44,7 @@ async fn a_killed_spoke_costs_its_own_tools_and_comes_back() {
     stack.revive(12);
     let back = Instant::now();
     loop {
+        pace.tick().await;
         let reply = host.call("cmdb.local.validate", json!({}), json!({})).await;
         if reply
             .body
