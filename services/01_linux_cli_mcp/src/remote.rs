@@ -47,7 +47,7 @@ const fn default_timeout() -> u64 {
 pub(crate) struct RemoteCmd {
     #[serde(flatten)]
     cmd: Cmd,
-    /// The line the shell of the other host got.
+    /// The words as they were quoted for the shell of the other host.
     command_executed: String,
 }
 

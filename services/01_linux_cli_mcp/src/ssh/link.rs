@@ -19,7 +19,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// Between the polite signal and the other one, and after that.
 const GRACE: Duration = Duration::from_secs(2);
 const KEEPALIVE: Duration = Duration::from_secs(15);
-const SYSTEM_OUTPUT: usize = 256;
+const SYSTEM_OUTPUT: usize = 4096;
+/// Before the number of a process, on standard error.
+const MARK: &str = "waygate-process ";
 
 /// Why a host was not reached or a command not run.
 #[derive(Debug, thiserror::Error)]
@@ -157,27 +159,60 @@ impl Link {
     ) -> Result<Finished, LinkError> {
         let started = Instant::now();
         let mut channel = self.0.channel_open_session().await?;
+        // The shell tells its number and then becomes the program, so that it can be signalled. (The
+        // protocol has a message for that, which servers do not take from root.)
+        let line = format!("printf '{MARK}%s\\n' \"$$\" >&2; exec {line}");
         channel.exec(true, line).await?;
         let mut said = Said {
             limit,
             ..Said::default()
         };
-        let mut ended = tokio::select! {
-            ended = said.read(&mut channel) => Some(ended?),
-            () = tokio::time::sleep(patience) => None,
-            () = stop => Some(Ended::Stopped),
+        let ended = tokio::select! {
+            ended = said.read(&mut channel) => ended?,
+            () = tokio::time::sleep(patience) => Ended::TimedOut,
+            () = stop => Ended::Stopped,
         };
-        if matches!(ended, None | Some(Ended::Stopped)) {
-            ended = ended.or(Some(Ended::TimedOut));
-            said.end(&mut channel).await;
+        let process = said.take_process();
+        if matches!(ended, Ended::TimedOut | Ended::Stopped) {
+            self.end(process, &mut said, &mut channel).await;
         }
         Ok(Finished {
-            ended: ended.unwrap_or(Ended::TimedOut),
+            ended,
             stdout: said.stdout,
             stderr: said.stderr,
             duration: started.elapsed(),
             survivors: 0,
         })
+    }
+
+    /// Ends a command and its process group, first politely.
+    async fn end(&self, process: Option<u32>, said: &mut Said, channel: &mut Channel<Msg>) {
+        for signal in ["TERM", "KILL"] {
+            let Some(process) = process else { break };
+            // What it still writes is read meanwhile: a full channel would hold the others up.
+            let both = async { tokio::join!(self.signal(signal, process), said.read(channel)).1 };
+            if timeout(GRACE, both).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!(
+            event = "ssh_stubborn",
+            "a command on another host did not end"
+        );
+    }
+
+    async fn signal(&self, signal: &str, process: u32) {
+        let sent = async {
+            let mut channel = self.0.channel_open_session().await?;
+            channel
+                .exec(true, format!("kill -{signal} -- -{process}"))
+                .await?;
+            while channel.wait().await.is_some() {}
+            Ok::<_, russh::Error>(())
+        };
+        if let Err(error) = sent.await {
+            tracing::debug!(event = "ssh_signal", %error, "a command could not be signalled");
+        }
     }
 
     pub(super) async fn close(self) {
@@ -219,21 +254,24 @@ impl Said {
         ended.ok_or(LinkError::Cut)
     }
 
-    /// Signals the command, first politely, and waits a little for each.
-    async fn end(&mut self, channel: &mut Channel<Msg>) {
-        for signal in [Sig::TERM, Sig::KILL] {
-            if let Err(error) = channel.signal(signal).await {
-                tracing::debug!(event = "ssh_signal", %error, "a command could not be signalled");
-                return;
-            }
-            if timeout(GRACE, self.read(channel)).await.is_ok() {
-                return;
-            }
-        }
-        tracing::warn!(
-            event = "ssh_stubborn",
-            "a command on another host did not end"
-        );
+    /// The number the shell told, taken out of the output; `None` when it did not come that far.
+    fn take_process(&mut self) -> Option<u32> {
+        let bytes = &self.stderr.bytes;
+        let start = bytes
+            .windows(MARK.len())
+            .position(|part| part == MARK.as_bytes())?;
+        let digits = start.checked_add(MARK.len())?;
+        let rest = bytes.get(digits..)?;
+        let length = rest.iter().position(|byte| *byte == b'\n')?;
+        let process = std::str::from_utf8(rest.get(..length)?)
+            .ok()?
+            .parse()
+            .ok()?;
+        let end = digits.checked_add(length)?.checked_add(1)?;
+        let told = self.stderr.bytes.drain(start..end).len();
+        let told = u64::try_from(told).unwrap_or_default();
+        self.stderr.total = self.stderr.total.saturating_sub(told);
+        Some(process)
     }
 }
 

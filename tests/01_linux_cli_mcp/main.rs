@@ -1,0 +1,16 @@
+//! Spoke 01 from outside: the real harness on a free port, driven over gRPC as the hub drives it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests; clippy does not see them as tests"
+)]
+
+mod catalogue;
+mod commands;
+mod files;
+mod nginx;
+mod others;
+mod reboot;
+mod remote;
+mod running;
