@@ -5,7 +5,8 @@ use proto::spoke::Effect;
 use serde_json::{Value, json};
 use shared::error::Code;
 use shared::tool::ToolError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 const RUN: &str = "os.linux.runCommand";
 
