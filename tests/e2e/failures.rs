@@ -1,9 +1,10 @@
 //! What breaks costs itself only, and comes back by itself.
 
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tests::host::Host;
 use tests::stack::Stack;
+use tokio::time::Instant;
 
 /// Acceptance: 30, 69
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Whole installations on loopback: real hub, real spokes, real clients, real crashes.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test that cannot go on fails"
 )]
