@@ -6,6 +6,9 @@ use clap::Subcommand;
 use serde_json::json;
 use std::process::ExitCode;
 
+/// Version of this build.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Check settings and policies; exit 64 and the name of the key when something is wrong.
@@ -54,14 +57,14 @@ pub(super) fn openapi(context: &Context) -> Result<ExitCode, Failure> {
 pub(super) fn version(context: &Context) -> Result<ExitCode, Failure> {
     let facts = json!({
         "name": "waygate",
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": VERSION,
         "api_version": crate::admin::API_VERSION,
         "mcp": std::iter::once(proto::mcp::MODERN).chain(proto::mcp::LEGACY).collect::<Vec<_>>(),
     });
     context.output.show(&facts, |_| {
         format!(
             "waygate {}\napi     {}\nmcp     {}, {}",
-            env!("CARGO_PKG_VERSION"),
+            VERSION,
             crate::admin::API_VERSION,
             proto::mcp::MODERN,
             proto::mcp::LEGACY.join(", ")

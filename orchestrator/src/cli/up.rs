@@ -112,7 +112,7 @@ fn programs(
         });
     }
     environment.set(
-        "WAYGATE_SECRET_KEY_FILE",
+        "WAYGATE_SECRET_KEY_SECRET_PATH",
         secrets.join("secret_key").display().to_string(),
     );
     environment.set(
