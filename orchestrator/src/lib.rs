@@ -5,6 +5,7 @@ pub mod app;
 pub mod approvals;
 pub mod audit;
 pub mod auth;
+pub mod bench;
 pub mod cache;
 pub mod caller;
 pub mod cli;

@@ -36,8 +36,8 @@ const HUB: &[&str] = &[
     "admin",
     "config",
     "app",
-    "cli",
     "bench",
+    "cli",
 ];
 
 /// Crates that only some places may name: crate, the places.

@@ -5,6 +5,7 @@ mod audit_forgery;
 mod audit_trail;
 mod auth_keys;
 mod auth_rights;
+mod bench;
 mod effect_ledger;
 mod fixture;
 mod postgres;
