@@ -10,7 +10,7 @@ use shared::testkit::HubCall;
 use tests::catalogue::{Effect, Table};
 
 /// Codes that say the call was let through but what it reads is not there.
-const NOTHING_TO_READ: [Code; 4] = [
+pub(crate) const NOTHING_TO_READ: [Code; 4] = [
     Code::NotConfigured,
     Code::NotFound,
     Code::BadGateway,
@@ -18,7 +18,7 @@ const NOTHING_TO_READ: [Code; 4] = [
 ];
 
 /// A tool with arguments that only read, or that change something.
-fn calls(table: &Table, tools: &[Described], held: bool) -> Vec<(String, Value)> {
+pub(crate) fn calls(table: &Table, tools: &[Described], held: bool) -> Vec<(String, Value)> {
     let mut calls = Vec::new();
     for tool in tools {
         let effect = table.effect(&tool.id);

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
-use shared::clock::TestClock;
+use shared::clock::{SharedClock, SystemClock, TestClock};
 use shared::config::Environment;
 use shared::error::Code;
 use shared::spoke::{BuildError, BuildInput, Parts, Running, Service, StartOptions};
@@ -48,18 +48,21 @@ fn counted<'a>(
     input: &'a BuildInput,
 ) -> BoxFuture<'a, Result<Parts, BuildError>> {
     async move {
-        let mut parts = (service.build)(input).await?;
-        let runs = Runs::of(&input.kit.data_dir);
-        for tool in &mut parts.tools {
-            let counted = Counted {
-                inner: Arc::clone(tool),
-                runs: runs.clone(),
-            };
-            *tool = Arc::new(counted);
-        }
-        Ok(parts)
+        let parts = (service.build)(input).await?;
+        Ok(counting(parts, &Runs::of(&input.kit.data_dir)))
     }
     .boxed()
+}
+
+fn counting(mut parts: Parts, runs: &Runs) -> Parts {
+    for tool in &mut parts.tools {
+        let counted = Counted {
+            inner: Arc::clone(tool),
+            runs: runs.clone(),
+        };
+        *tool = Arc::new(counted);
+    }
+    parts
 }
 
 /// How often each body began, by id. Clones share it.
@@ -197,23 +200,61 @@ pub(crate) struct Spoke {
     pub(crate) running: Running,
     pub(crate) place: Place,
     pub(crate) runs: Runs,
+    pub(crate) service: &'static Service,
 }
 
 impl Spoke {
     /// Starts one at the noon at which [`shared::testkit::HubCall`]s are made.
     pub(crate) async fn start(service: &'static Service) -> Self {
+        let noon = TestClock::at("2026-11-20T12:00:00Z".parse().unwrap());
+        Self::with(service, &[], None, noon.shared()).await
+    }
+
+    /// Starts one for a hub of another process, with that hub's settings.
+    pub(crate) async fn behind(
+        service: &'static Service,
+        settings: &[(String, String)],
+        parts: Option<Vec<Arc<dyn Tool>>>,
+    ) -> Self {
+        let wanted = ["WAYGATE_SPOKE_TOKEN_PATH", "WAYGATE_CALL_PUBLIC_KEY_PATH"];
+        let settings = settings
+            .iter()
+            .filter(|(name, _)| wanted.contains(&name.as_str()));
+        let settings: Vec<_> = settings.cloned().collect();
+        Self::with(service, &settings, parts, SystemClock::shared()).await
+    }
+
+    async fn with(
+        service: &'static Service,
+        settings: &[(String, String)],
+        tools: Option<Vec<Arc<dyn Tool>>>,
+        clock: SharedClock,
+    ) -> Self {
         let place = Place::new();
-        let environment = place.environment();
+        let mut environment = place.environment();
+        for (name, value) in settings {
+            environment.set(name, value);
+        }
         let data_dir = environment.get("WAYGATE_DATA_DIR").unwrap();
         let runs = Runs::of(&Path::new(data_dir).join(service.name));
         let mut options = StartOptions::new(environment);
         options.listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        options.clock = TestClock::at("2026-11-20T12:00:00Z".parse().unwrap()).shared();
+        options.clock = clock;
+        options.parts = tools.map(|tools| {
+            counting(
+                Parts {
+                    tools,
+                    checks: Vec::new(),
+                },
+                &runs,
+            )
+        });
         let running = shared::spoke::start(service, options).await.unwrap();
         Self {
             running,
             place,
             runs,
+            service,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::counted::Spoke;
 use orchestrator::upstream::ToolFacts;
 use serde_json::Value;
+use shared::testkit::HubClient;
 
 /// What a service says of one tool.
 #[derive(Debug, Clone)]
@@ -28,7 +29,11 @@ pub(crate) struct Described {
 impl Described {
     /// Everything a spoke describes to its hub.
     pub(crate) async fn by(spoke: &Spoke) -> Vec<Self> {
-        let client = spoke.hub_client().await;
+        Self::all(&spoke.hub_client().await)
+    }
+
+    /// Everything that was described to a hub's client.
+    pub(crate) fn all(client: &HubClient) -> Vec<Self> {
         client.spoke.tools.iter().map(Self::over_grpc).collect()
     }
 

@@ -15,11 +15,14 @@ mod described;
 mod differences;
 mod door;
 mod hub;
+mod installation;
 mod schema;
 mod values;
 mod wrong;
 
 mod consent;
 mod names;
+mod routing;
 mod tables;
+mod through_hub;
 mod validation;
