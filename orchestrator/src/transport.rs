@@ -33,6 +33,7 @@ pub mod seen;
 pub mod sessions;
 pub mod settings;
 pub mod sse;
+pub mod stdio;
 
 pub use readiness::Readiness;
 pub use settings::HttpSettings;
@@ -61,7 +62,7 @@ pub struct Hub {
     pub settings: Arc<HttpSettings>,
     /// Shared with the system that sends signed decisions; `None` refuses them all.
     pub webhook_secret: Option<Secret>,
-    /// Legacy sessions; [`Sessions::sweep`] has to run.
+    /// Legacy sessions; [`Sessions::start_jobs`] has to be called.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
     streams: Arc<Semaphore>,

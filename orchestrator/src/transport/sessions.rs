@@ -174,16 +174,24 @@ impl Sessions {
         open.and_then(|open| u64::try_from(open).ok()).unwrap_or(0)
     }
 
-    /// Removes sessions that are over, now and every minute, until the tasks are stopped.
-    pub async fn sweep(&self, tasks: &Tasks) {
-        loop {
-            if let Err(error) = self.sweep_once().await {
-                tracing::warn!(event = "sessions_sweep", %error, "old sessions could not be removed");
+    /// Removes sessions that are over, now and every minute, until `tasks` stop.
+    pub fn start_jobs(self: &Arc<Self>, tasks: &Tasks) {
+        let sessions = Arc::clone(self);
+        let stop = tasks.token();
+        tasks.spawn("sessions", async move {
+            loop {
+                sessions.sweep().await;
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(SWEEP_EVERY) => {}
+                }
             }
-            tokio::select! {
-                () = tasks.cancelled() => return,
-                () = tokio::time::sleep(SWEEP_EVERY) => {}
-            }
+        });
+    }
+
+    async fn sweep(&self) {
+        if let Err(error) = self.sweep_once().await {
+            tracing::warn!(event = "sessions_sweep", %error, "old sessions could not be removed");
         }
     }
 
