@@ -156,6 +156,32 @@ async fn a_command_over_there_is_stopped_in_time_and_when_its_caller_goes_away()
 }
 
 #[tokio::test]
+async fn the_ssh_program_is_held_to_the_known_keys_too() {
+    let sshd = Sshd::start();
+    let line = |host: &str| {
+        let (port, user, key) = (sshd.port, Sshd::user(), sshd.key());
+        format!(
+            "ssh -p {port} -l {user} -i {} {host} echo hi",
+            key.display()
+        )
+    };
+    let run = "os.linux.runCommand";
+    let mut linux = reaching(&sshd.key(), &sshd.known_hosts(HOST), "ssh,echo").await;
+    let arguments = json!({"command": line(HOST)});
+    let error = linux.call(run, arguments.clone()).await.unwrap_err();
+    assert_eq!(error.code, Code::ApprovalRequired);
+    let result = linux.approved(run, arguments.clone()).await.unwrap();
+    assert_eq!(result["stdout"], "hi\n", "{result}");
+    let elsewhere = json!({"command": line("localhost")});
+    let error = linux.approved(run, elsewhere).await.unwrap_err();
+    assert!(error.message.contains("SSH_HOSTS"), "{error}");
+    let mut linux = reaching(&sshd.key(), &sshd.wrong_known_hosts(HOST), "ssh,echo").await;
+    let result = linux.approved(run, arguments).await.unwrap();
+    assert_eq!(result["exit_code"], 255, "{result}");
+    assert_eq!(result["stdout"], "");
+}
+
+#[tokio::test]
 async fn what_is_not_set_is_named() {
     let sshd = Sshd::start();
     let call = arguments(&sshd, "echo hi");

@@ -1,6 +1,7 @@
 //! What to run, and within which limits.
 
 use super::{ExecError, MAX_TIMEOUT, MIN_TIMEOUT, OUTPUT_LIMIT};
+use rustix::process::{Resource, getrlimit};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,18 +126,22 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// As arguments of `prlimit`.
+    /// As arguments of `prlimit`; never above the limits of this process, which it could not raise.
     pub(super) fn arguments(&self, timeout: Duration) -> Vec<String> {
+        let argument = |name: &str, resource, wanted: u64| {
+            let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+            format!("--{name}={}", wanted.min(most))
+        };
+        let seconds = timeout.as_secs().saturating_add(1);
         let mut arguments = vec![
             "--core=0".to_owned(),
-            format!("--cpu={}", timeout.as_secs().saturating_add(1)),
-            format!("--fsize={}", self.file_bytes),
-            format!("--nofile={}", self.open_files),
-            format!("--nproc={}", self.processes),
+            argument("cpu", Resource::Cpu, seconds),
+            argument("fsize", Resource::Fsize, self.file_bytes),
+            argument("nofile", Resource::Nofile, self.open_files.into()),
+            argument("nproc", Resource::Nproc, self.processes.into()),
         ];
-        if let Some(bytes) = self.memory_bytes {
-            arguments.push(format!("--as={bytes}"));
-        }
+        let memory = self.memory_bytes;
+        arguments.extend(memory.map(|bytes| argument("as", Resource::As, bytes)));
         arguments
     }
 }

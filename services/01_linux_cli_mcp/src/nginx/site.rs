@@ -93,24 +93,22 @@ impl TypedTool for UpdateSiteConfig {
         let _change = host.changes.begin();
         let now = host.clock.now();
         let (work, content) = (Arc::clone(&site), arguments.content.clone());
-        let written = host
+        // Made where the file is written, so that a caller who goes away meanwhile leaves no trace.
+        let mut undo = host
             .with_files(move |_| {
-                work.files
-                    .write(&work.name(), content.as_bytes(), Writing::Replace, now)
+                let written =
+                    work.files
+                        .write(&work.name(), content.as_bytes(), Writing::Replace, now)?;
+                Ok(Undo::of(work, written))
             })
             .await?;
-        let mut undo = Undo {
-            site: &site,
-            written: Some(&written),
-            link: LinkChange::None,
-        };
         undo.link = site.set_link(arguments.enable)?;
         let checked = check(host).await?;
         if !checked.ok {
             drop(undo);
             return Err(bad_config(&checked.output, "the old file is back"));
         }
-        undo.keep();
+        let written = undo.keep();
         if arguments.reload {
             reload(host).await?;
         }
@@ -203,21 +201,34 @@ enum LinkChange {
 }
 
 /// Takes a change back when it is dropped: the test failed, or the caller went away before it ended.
-struct Undo<'a> {
-    site: &'a Site,
-    written: Option<&'a shared::files::Written>,
+struct Undo {
+    site: Arc<Site>,
+    written: shared::files::Written,
     link: LinkChange,
+    kept: bool,
 }
 
-impl Undo<'_> {
-    fn keep(mut self) {
-        self.written = None;
-        self.link = LinkChange::None;
+impl Undo {
+    const fn of(site: Arc<Site>, written: shared::files::Written) -> Self {
+        Self {
+            site,
+            written,
+            link: LinkChange::None,
+            kept: false,
+        }
+    }
+
+    fn keep(mut self) -> shared::files::Written {
+        self.kept = true;
+        self.written.clone()
     }
 }
 
-impl Drop for Undo<'_> {
+impl Drop for Undo {
     fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
         let restored = match (&self.link, &self.site.link) {
             (LinkChange::Made, Some(link)) => std::fs::remove_file(link),
             (LinkChange::Removed(target), Some(link)) => std::os::unix::fs::symlink(target, link),
@@ -226,9 +237,7 @@ impl Drop for Undo<'_> {
         if let Err(error) = restored {
             tracing::error!(event = "nginx_undo", %error, "a link was not restored");
         }
-        if let Some(written) = self.written
-            && let Err(error) = self.site.files.undo(written)
-        {
+        if let Err(error) = self.site.files.undo(&self.written) {
             tracing::error!(event = "nginx_undo", %error, "a site file was not restored");
         }
     }
