@@ -128,15 +128,16 @@ docker_stack() {
   waygate=in_container
 }
 
-# The image makes the secrets, so that no toolchain is needed here. Inside the containers they are
-# read by uid 1000, so they are made readable; the folder is closed to everybody else here.
+# The image makes the secrets, so that no toolchain is needed here; as development, because production
+# asks for a store and an address that only the stack has. Inside the containers they are read by uid
+# 1000, so they are made readable; the folder is closed to everybody else here.
 docker_secrets() {
   mkdir -p secrets
   chmod 700 secrets
   local image
   image=$("${compose[@]}" config | sed -n 's/^ *image: *\(.*waygate\/waygate:.*\)$/\1/p' | head -1)
   docker run --rm --user "$(id -u):$(id -g)" --entrypoint /app/bin/waygate \
-    -e WAYGATE_SECRETS_DIR=/secrets -v "$PWD/secrets:/secrets" "$image" secrets generate
+    -e WAYGATE_ENV=development -e WAYGATE_SECRETS_DIR=/secrets -v "$PWD/secrets:/secrets" "$image" secrets generate
   [[ -s secrets/api_key ]] || (umask 077 && cat /proc/sys/kernel/random/uuid >secrets/api_key)
   [[ $(id -u) == 1000 ]] || chmod 444 secrets/{secret_key,api_key,spoke_token,call_key,call_key.pub}
 }
