@@ -194,7 +194,10 @@ fn common(folder: &Folder) -> Environment {
         ("WAYGATE_BASE_DIR", folder.text("")),
         ("WAYGATE_DATA_DIR", folder.text("data")),
         ("WAYGATE_CONFIG_DIR", folder.text("config")),
-        ("WAYGATE_SECRET_KEY_FILE", folder.text("secrets/secret_key")),
+        (
+            "WAYGATE_SECRET_KEY_SECRET_PATH",
+            folder.text("secrets/secret_key"),
+        ),
         (
             "WAYGATE_SPOKE_TOKEN_PATH",
             folder.text("secrets/spoke_token"),
