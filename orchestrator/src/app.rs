@@ -9,7 +9,7 @@ mod settings;
 pub use pieces::{audit_of, hub_key, policy_of};
 
 use crate::config::{Config, InvalidConfig};
-use parts::Parts;
+use parts::{Parts, Standing};
 use shared::config::Environment;
 use shared::http::EdgeLimits;
 use shared::redact::Redactor;
@@ -96,7 +96,7 @@ pub async fn run(inputs: Inputs) -> Result<(), StartError> {
     let drain = Duration::from_secs(inputs.config.server.drain_seconds);
     let listeners = listen(&inputs.config).await?;
     let limits = edge_limits(&inputs.config);
-    let parts = Parts::build(&inputs).await?;
+    let parts = Parts::build(&inputs, Standing::Hub).await?;
     let router = crate::admin::router(parts.hub.clone());
     let stop = CancellationToken::new();
     let mut servers = Vec::new();
@@ -116,6 +116,30 @@ pub async fn run(inputs: Inputs) -> Result<(), StartError> {
     parts.hub.readiness.stopping();
     stop.cancel();
     futures::future::join_all(servers).await;
+    parts.stop(drain).await;
+    Ok(())
+}
+
+/// Runs a hub on standard input and output until the input ends, beside the one that may be serving
+/// the same store: it closes nothing that hub left open and touches no bootstrap key.
+///
+/// # Errors
+/// [`StartError`] when it cannot start or the credential is not accepted.
+pub async fn run_stdio(inputs: Inputs) -> Result<(), StartError> {
+    let drain = Duration::from_secs(inputs.config.server.drain_seconds);
+    let parts = Parts::build(&inputs, Standing::Guest).await?;
+    let principal = parts.stdio_principal(&inputs).await?;
+    parts.start_as_guest().await?;
+    let stdio = crate::transport::stdio::serve(
+        parts.hub.clone(),
+        principal,
+        tokio::io::stdin(),
+        tokio::io::stdout(),
+    );
+    tokio::select! {
+        () = stdio => {}
+        () = shared::tasks::until_signal() => {}
+    }
     parts.stop(drain).await;
     Ok(())
 }

@@ -22,7 +22,7 @@ pub enum Door {
     /// A hub, over HTTP, as an AI host calls it.
     Hub(HubDoor),
     /// A spoke without a hub, over gRPC, as the hub calls it.
-    Spoke(SpokeDoor),
+    Spoke(Box<SpokeDoor>),
 }
 
 /// Why nothing was measured, or one call failed.

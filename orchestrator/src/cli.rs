@@ -16,6 +16,7 @@ mod output;
 mod secrets;
 mod serve;
 mod settings;
+mod stdio;
 mod tools;
 mod up;
 
@@ -76,6 +77,8 @@ enum Command {
     /// Bring the store's schema up or down.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
+    /// Serve MCP on standard input and output.
+    Stdio(stdio::StdioArgs),
     /// Print the entry an AI host needs to reach this hub.
     ClientConfig(client_config::ClientConfigArgs),
     /// Look for what would keep the hub from working, and say what to do.
@@ -169,6 +172,7 @@ fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Keys(command) => block_on(keys::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
         Command::Migrate(command) => block_on(migrate::run(context, command)),
+        Command::Stdio(args) => stdio::run(context, &args),
         Command::ClientConfig(args) => client_config::run(context, &args),
         Command::Doctor(args) => block_on(doctor::run(context, &args)),
         Command::Bench(command) => block_on(bench::run(context, command)),

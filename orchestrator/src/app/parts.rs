@@ -1,11 +1,11 @@
 //! Every part of a hub, built in the order of the architecture, started and stopped together.
 
-use super::pieces::{hub_key, policy_of};
+use super::pieces::{audit_of, hub_key, policy_of};
 use super::settings;
 use super::{Inputs, StartError};
 use crate::approvals::{Approvals, ApprovalsParts};
 use crate::audit::Audit;
-use crate::auth::{Auth, AuthConfig, BootstrapError};
+use crate::auth::{Auth, AuthConfig, BootstrapError, Presented, Principal};
 use crate::cache::ReadCache;
 use crate::config::{Config, SpokeAuth};
 use crate::gateway::Gateway;
@@ -39,6 +39,15 @@ pub(super) struct Parts {
     instance: Instance,
 }
 
+/// How a process stands among those that use one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Serves, and closes what a killed hub left open.
+    Hub,
+    /// Works beside a hub for one client.
+    Guest,
+}
+
 /// What stands below the gateway.
 struct Ground {
     clock: SharedClock,
@@ -51,12 +60,12 @@ struct Ground {
 
 impl Parts {
     /// Builds everything; nothing runs yet but the store's and the audit trail's writers.
-    pub(super) async fn build(inputs: &Inputs) -> Result<Self, StartError> {
+    pub(super) async fn build(inputs: &Inputs, standing: Standing) -> Result<Self, StartError> {
         let config = &inputs.config;
         check_secret_key(inputs)?;
         let policy = Arc::new(policy_of(config)?);
         let http = settings::http(config)?;
-        let ground = Ground::lay(config).await?;
+        let ground = Ground::lay(config, standing).await?;
         let router = Router::default();
         let gateway = Arc::new(ground.gateway(inputs, policy, router.clone()));
         let registry = Registry::new(RegistryParts {
@@ -109,9 +118,45 @@ impl Parts {
         Ok(())
     }
 
+    /// Looks at every spoke and takes calls, beside the hub that serves this store.
+    pub(super) async fn start_as_guest(&self) -> Result<(), StartError> {
+        let gateway = &self.hub.gateway;
+        gateway.auth.start_jobs(&gateway.tasks);
+        gateway.ledger.start_jobs(&gateway.tasks);
+        let started = self.hub.registry.start().await;
+        started.map_err(|error| StartError::Part("the registry", Box::new(error)))?;
+        self.hub.readiness.started();
+        Ok(())
+    }
+
     /// How many tools can be called now.
     pub(super) fn tool_count(&self) -> usize {
         self.hub.gateway.router.snapshot().routes().len()
+    }
+
+    /// Who speaks on standard input: the holder of the key in the environment, or in development the
+    /// operator of this machine.
+    pub(super) async fn stdio_principal(
+        &self,
+        inputs: &Inputs,
+    ) -> Result<Arc<Principal>, StartError> {
+        let key = inputs
+            .secrets
+            .get("API_KEY")
+            .map_err(|error| StartError::Secret(error.to_string()))?;
+        match key {
+            Some(key) => self
+                .hub
+                .gateway
+                .auth
+                .authenticate(&Presented::key(key))
+                .await
+                .map_err(|error| StartError::Secret(format!("WAYGATE_API_KEY: {error}"))),
+            None if inputs.config.is_production() => Err(StartError::Secret(
+                "WAYGATE_API_KEY: is required in production".into(),
+            )),
+            None => Ok(Arc::new(Principal::local("stdio"))),
+        }
     }
 
     /// Lets what runs end, writes what is queued, closes the store.
@@ -140,12 +185,18 @@ impl Parts {
 }
 
 impl Ground {
-    async fn lay(config: &Config) -> Result<Self, StartError> {
+    async fn lay(config: &Config, standing: Standing) -> Result<Self, StartError> {
         let clock: SharedClock = Arc::new(SystemClock);
         let key = hub_key(config)?;
         let store = open_store(config).await?;
-        let instance = Instance::register(store, Arc::clone(&clock)).await?;
-        let audit = start_audit(config, &instance, &key).await?;
+        let instance = match standing {
+            Standing::Hub => Instance::register(store, Arc::clone(&clock)).await?,
+            Standing::Guest => Instance::visitor(store, Arc::clone(&clock)),
+        };
+        let audit = match standing {
+            Standing::Hub => start_audit(config, &instance, &key).await?,
+            Standing::Guest => Arc::new(audit_of(config, &instance).await?),
+        };
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
         Ok(Self {
             clock,

@@ -64,7 +64,7 @@ struct Measured {
 
 async fn calls(context: &Context, args: &CallsArgs) -> Result<ExitCode, Failure> {
     let rig = Rig::start(context).await?;
-    let spoke = Arc::new(Door::Spoke(rig.spoke_door()?));
+    let spoke = Arc::new(Door::Spoke(Box::new(rig.spoke_door()?)));
     let hub = Arc::new(Door::Hub(HubDoor::echo(&rig.address, rig.key.expose())?));
     let seconds = Duration::from_secs(args.seconds.max(1));
     let plan = |connections, pace| Plan {
