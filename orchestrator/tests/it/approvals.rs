@@ -1,5 +1,4 @@
 //! Approvals from asking to using, against real databases.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod asking;
 mod deciding;

@@ -1,5 +1,4 @@
 //! One effect per idempotency key, on both databases.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use crate::fixture::{Fixture, eventually};
 use crate::postgres::Postgres;

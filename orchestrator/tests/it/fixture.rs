@@ -1,5 +1,4 @@
 //! What the tests of the store's users share: a store in a file of its own, and a clock.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use jiff::Timestamp;
 use orchestrator::store::{DatabaseUrl, Store, StoreConfig};

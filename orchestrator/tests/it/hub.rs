@@ -1,5 +1,4 @@
 //! A whole hub in this process: its router, its store in a file, scripted tools behind it.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use axum::Router;
 use axum::body::Body;

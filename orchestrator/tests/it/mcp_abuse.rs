@@ -1,10 +1,4 @@
 //! Messages that try to mean two things, and bodies that try to be too much.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "tests fail by panicking"
-)]
 
 use crate::hub::{MODERN, TestHub, a, modern};
 use axum::body::Body;

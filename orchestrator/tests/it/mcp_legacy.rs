@@ -1,5 +1,4 @@
 //! The revisions with sessions through the front door.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{TestHub, a, legacy, message};
 use axum::body::Body;

@@ -1,5 +1,4 @@
 //! Subscriptions of revision 2026-07-28.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{TestHub, modern};
 use axum::body::Body;

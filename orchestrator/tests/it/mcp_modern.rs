@@ -1,5 +1,4 @@
 //! Revision 2026-07-28 through the front door.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{MODERN, TestHub, modern};
 use serde_json::{Value, json};

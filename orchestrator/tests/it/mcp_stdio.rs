@@ -1,5 +1,4 @@
 //! MCP on a byte stream.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{MODERN, TestHub};
 use orchestrator::auth::Principal;

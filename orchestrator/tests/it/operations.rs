@@ -1,5 +1,4 @@
 //! Keys, approvals, audit and services for operators, through the front door.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{TestHub, a};
 use axum::body::Body;

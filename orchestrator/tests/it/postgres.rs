@@ -1,11 +1,6 @@
 //! A PostgreSQL for tests: the one named by `WAYGATE_TEST_POSTGRES_URL`, else a private cluster under
 //! a temporary folder, which ends with the test.
 #![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that has no server must fail"
-)]
-#![expect(
     clippy::disallowed_methods,
     reason = "starts a server for tests; `shared::exec` is for what tools run"
 )]

@@ -1,5 +1,4 @@
 //! Tools and commands over plain HTTP.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::hub::{TestHub, a};
 use axum::body::Body;

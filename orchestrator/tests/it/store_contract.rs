@@ -1,5 +1,4 @@
 //! What every database behind the store must do alike.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::postgres::Postgres;
 use futures::future::join_all;

@@ -1,5 +1,4 @@
 //! A trail at work, for tests: what they write and how they ask about it.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use orchestrator::audit::{Audit, AuditOutcome, Event, Filter, Intent};
 use orchestrator::keys::HubKey;
