@@ -300,6 +300,19 @@ pub fn load(
     environment: &Environment,
     file: Option<&Path>,
 ) -> Result<Loaded<Config>, InvalidConfig> {
+    let loaded = read(environment, file)?;
+    loaded.config.check()?;
+    Ok(loaded)
+}
+
+/// As [`load`], without the rules across keys: for work that comes before the settings are complete.
+///
+/// # Errors
+/// [`InvalidConfig`] when a layer cannot be read.
+pub(crate) fn read(
+    environment: &Environment,
+    file: Option<&Path>,
+) -> Result<Loaded<Config>, InvalidConfig> {
     let sources = |files| Sources {
         defaults: DEFAULTS,
         files,
@@ -316,9 +329,7 @@ pub fn load(
     let shipped = [folder.join("services.yaml"), folder.join(by_environment)];
     let mut files: Vec<PathBuf> = shipped.into_iter().filter(|path| path.is_file()).collect();
     files.extend(file.map(Path::to_path_buf));
-    let loaded: Loaded<Config> = shared::config::load(&sources(&files))?;
-    loaded.config.check()?;
-    Ok(loaded)
+    Ok(shared::config::load(&sources(&files))?)
 }
 
 impl Config {

@@ -21,7 +21,7 @@ pub(super) fn run(
     context: &Context,
     SecretsCommand::Generate: &SecretsCommand,
 ) -> Result<ExitCode, Failure> {
-    let loaded = config::load(&context.environment, context.global.config.as_deref());
+    let loaded = config::read(&context.environment, context.global.config.as_deref());
     // A fresh machine has no settings yet; the folder is all that is needed here.
     let paths = loaded
         .map(|loaded| loaded.config.paths)
