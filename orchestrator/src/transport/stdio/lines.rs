@@ -85,19 +85,22 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     fn take_rest(&mut self) -> Option<Line> {
         if self.buffer.len() > self.limit {
-            self.buffer.clear();
-            self.searched = 0;
+            drop(self.take_all());
             let first = !std::mem::replace(&mut self.skipping, true);
             return first.then_some(Line::TooLong);
         }
         if self.skipping {
-            self.buffer.clear();
-            self.searched = 0;
+            drop(self.take_all());
         }
         if !self.ended {
             return None;
         }
-        text(self.buffer.split())
+        text(self.take_all())
+    }
+
+    fn take_all(&mut self) -> BytesMut {
+        self.searched = 0;
+        self.buffer.split()
     }
 }
 
