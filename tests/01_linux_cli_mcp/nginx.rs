@@ -4,6 +4,7 @@ use crate::running::{Linux, among, backups, until};
 use serde_json::{Value, json};
 use shared::error::Code;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tests::programs::Programs;
 
@@ -164,7 +165,7 @@ async fn a_running_server_loads_a_new_site() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port();
     drop(free);
-    let mut server = Server::start(&web);
+    let _server = Server::start(&web);
     assert!(until(|| web.path("pid").exists()).await);
     let mut arguments = site(&format!(
         "server {{ listen 127.0.0.1:{port}; return 200 hello; }}\n"
@@ -182,7 +183,6 @@ async fn a_running_server_loads_a_new_site() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     assert_eq!(said, "hello");
-    server.stop();
 }
 
 #[tokio::test]
@@ -218,29 +218,33 @@ async fn the_last_lines_of_a_log_are_shown() {
     assert_eq!(error.code, Code::PolicyViolation);
 }
 
-/// A server in the foreground.
-struct Server(std::process::Child);
+/// A server in the foreground. It is asked to end, since its workers would outlive a killed one.
+struct Server(Child);
 
 impl Server {
     #[expect(clippy::disallowed_methods, reason = "a real peer of the test")]
     fn start(web: &Web) -> Self {
-        let child = std::process::Command::new(NGINX)
+        let child = Command::new(NGINX)
             .arg("-c")
             .arg(web.path("nginx.conf"))
             .args(["-g", "daemon off; master_process on;"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         Self(child)
     }
-
-    fn stop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
 
 impl Drop for Server {
+    #[expect(clippy::disallowed_methods, reason = "a real peer of the test")]
     fn drop(&mut self) {
-        self.stop();
+        let process = self.0.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &process]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            self.0.kill().ok();
+        }
+        self.0.wait().ok();
     }
 }
