@@ -107,6 +107,8 @@ pub(crate) struct Failure {
     message: String,
 }
 
+/// Version of this build.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Not done.
 pub(crate) const EXIT_FAILED: u8 = 1;
 /// The hub cannot be reached.

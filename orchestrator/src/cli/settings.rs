@@ -1,13 +1,10 @@
 //! `waygate config`, `openapi` and `version`: what can be said without starting anything.
 
-use super::{Context, Failure};
+use super::{Context, Failure, VERSION};
 use crate::config;
 use clap::Subcommand;
 use serde_json::json;
 use std::process::ExitCode;
-
-/// Version of this build.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
