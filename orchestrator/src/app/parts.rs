@@ -106,6 +106,7 @@ impl Parts {
             .map_err(bootstrap_failed)?;
         self.instance.start_jobs(tasks);
         gateway.auth.start_jobs(tasks);
+        self.hub.sessions.start_jobs(tasks);
         gateway.ledger.start_jobs(tasks);
         gateway.approvals.start_jobs(tasks);
         recovery::start_jobs(&self.instance, &gateway.audit, &gateway.ledger, tasks);
