@@ -32,7 +32,7 @@ async fn a_killed_spoke_costs_its_own_tools_and_comes_back() {
             .status,
         200
     );
-    let mut pace = tokio::time::interval(Duration::from_millis(50));
+    let mut pace = tokio::time::interval(Duration::from_millis(100));
     let down = Instant::now();
     while host.get("/health").await.body["status"] != "degraded" {
         assert!(

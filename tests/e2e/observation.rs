@@ -16,14 +16,20 @@ async fn one_correlation_id_joins_hub_spoke_and_audit() {
         "corr-e2e-1"
     );
     let operator = Host::new(&stack.url, &stack.operator);
-    let rows = operator
-        .get("/api/admin/audit?correlation_id=corr-e2e-1")
-        .await;
-    assert!(
-        !rows.body["data"].as_array().unwrap().is_empty(),
-        "{}",
-        rows.body
-    );
+    // A read is written soon, not before it is answered.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(100));
+    let mut rows = 0;
+    for _ in 0..50 {
+        pace.tick().await;
+        let found = operator
+            .get("/api/admin/audit?correlation_id=corr-e2e-1")
+            .await;
+        rows = found.body["data"].as_array().unwrap().len();
+        if rows > 0 {
+            break;
+        }
+    }
+    assert!(rows > 0, "no audit row of the call");
     for log in [stack.hub.log(), stack.spoke(12).log()] {
         let lines: Vec<Value> = log
             .lines()
