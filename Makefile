@@ -49,7 +49,7 @@ test-stdio: deps ## MCP on stdin and stdout
 
 test-service: deps ## one spoke: S=01_linux_cli_mcp
 	@test -n "$(S)" || { echo "usage: make test-service S=NN_name_mcp" >&2; exit 2; }
-	$(RUN) -p tests --test service_$(S)
+	$(RUN) -p spoke_$(S) --test service_$(S)
 
 test-coverage: deps ## total and report, with cargo-llvm-cov
 	@cargo llvm-cov --version >/dev/null 2>&1 || { echo "install it first: cargo install cargo-llvm-cov --locked" >&2; exit 1; }

@@ -6,7 +6,8 @@ use crate::tree::{File, Tree};
 
 const SECTIONS: &[&str] = &["dependencies", "dev-dependencies", "build-dependencies"];
 
-/// Our crates, lowest first, and those of ours each may depend on. A spoke is `spoke_*`.
+/// Our crates, lowest first, and those of ours each may depend on. A spoke is `spoke_*`; its tests
+/// may use the fixtures of `tests`, which no product code does.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("shared", &["proto"]),
@@ -124,10 +125,18 @@ fn wrong_way(path: &str, manifest: &Table) -> Vec<String> {
     let ours = |name: &str| DIRECTIONS.iter().any(|(pattern, _)| fits(name, pattern));
     let wrong = dependencies(manifest)
         .filter(|(name, _)| ours(name) && !allowed.iter().any(|pattern| fits(name, pattern)))
-        .filter(|(name, _)| *name != package);
+        .filter(|(name, _)| *name != package)
+        .filter(|(name, _)| *name != "tests" || manifest_has(manifest, "dependencies", name));
     wrong
         .map(|(name, _)| format!("{path}: {package} may not depend on {name}"))
         .collect()
+}
+
+fn manifest_has(manifest: &Table, section: &str, name: &str) -> bool {
+    manifest
+        .get(section)
+        .and_then(Value::as_table)
+        .is_some_and(|section| section.contains_key(name))
 }
 
 fn name_of(manifest: &Table) -> &str {
@@ -183,6 +192,7 @@ mod tests {
             ("spoke_01_x", "orchestrator"),
             ("spoke_01_x", "spoke_12_y"),
             ("shared", "orchestrator"),
+            ("spoke_01_x", "tests"),
             ("proto", "shared"),
             ("stranger", "shared"),
         ] {
@@ -192,6 +202,13 @@ mod tests {
             ));
             assert_eq!(found.len(), 1, "{package} -> {dependency}: {found:?}");
         }
+    }
+
+    #[test]
+    fn the_tests_of_a_spoke_may_use_the_fixtures() {
+        let text = "package.name = 'spoke_01_x'\nlints.workspace = true\n\
+                    dev-dependencies.tests.workspace = true";
+        assert!(check(text).is_empty());
     }
 
     #[test]
