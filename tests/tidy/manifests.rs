@@ -11,9 +11,13 @@ const SECTIONS: &[&str] = &["dependencies", "dev-dependencies", "build-dependenc
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("shared", &["proto"]),
-    ("orchestrator", &["proto", "shared"]),
+    ("workflow", &[]),
+    ("orchestrator", &["proto", "shared", "workflow"]),
     ("spoke_", &["proto", "shared"]),
-    ("tests", &["proto", "shared", "orchestrator", "spoke_"]),
+    (
+        "tests",
+        &["proto", "shared", "workflow", "orchestrator", "spoke_"],
+    ),
 ];
 
 /// Complaints about members that do not inherit lints, or name versions of their own.

@@ -1,0 +1,12 @@
+//! The language: typed model of a document, what is wrong with one, and what tools there are.
+//!
+//! Documents follow the Serverless Workflow DSL 1.0; what the standard lacks stands under
+//! `metadata.hub`. How a document runs is not decided here.
+
+pub mod model;
+
+mod catalogue;
+mod complaint;
+
+pub use catalogue::{Catalogue, NoCatalogue, ProcessKind, ToolView};
+pub use complaint::Complaint;
