@@ -17,6 +17,14 @@ pub enum CallError {
     /// No tool of this name, or none the caller may know of.
     #[error("unknown tool: {0}")]
     UnknownTool(String),
+    /// No resource or prompt of this name, or none the caller may know of.
+    #[error("unknown {what}: {name}")]
+    UnknownOffer {
+        /// Such as `resource`.
+        what: &'static str,
+        /// As it was asked for.
+        name: String,
+    },
     /// The definition changed and nobody has accepted the change yet.
     #[error("the definition of {0} changed and waits for an operator to accept it")]
     Quarantined(String),
@@ -71,6 +79,7 @@ impl CallError {
         match self {
             Self::Unauthorized => Code::Unauthorized,
             Self::UnknownTool(_) => Code::ToolNotFound,
+            Self::UnknownOffer { .. } => Code::NotFound,
             Self::Quarantined(_) | Self::Stopping | Self::Unrecorded => Code::ServiceUnavailable,
             Self::Malformed(Refusal::TooLarge(_)) => Code::PayloadTooLarge,
             Self::Malformed(_) | Self::Invalid(_) => Code::InvalidInput,
@@ -119,6 +128,7 @@ impl From<&CallError> for ErrorType {
                 _ => Self::Upstream,
             },
             CallError::UnknownTool(_)
+            | CallError::UnknownOffer { .. }
             | CallError::Malformed(_)
             | CallError::Invalid(_)
             | CallError::Conflict(_) => Self::Validation,
@@ -148,6 +158,13 @@ const fn upstream_code(error: &UpstreamError) -> Code {
         UpstreamError::BreakerOpen { .. } => Code::CircuitBreakerOpen,
         UpstreamError::Cancelled => Code::RequestTimeout,
         UpstreamError::Tool(error) => error.code,
+        UpstreamError::Peer(error) => match error.code {
+            -32602 => Code::InvalidInput,
+            -32002 => Code::NotFound,
+            -32601 => Code::NotSupported,
+            _ => Code::BadGateway,
+        },
+        UpstreamError::InputRequired(_) => Code::InteractiveRefused,
     }
 }
 
@@ -159,6 +176,10 @@ fn public_text(error: &UpstreamError) -> String {
         UpstreamError::BadAnswer(_) => "the service gave an answer that cannot be used".into(),
         UpstreamError::Refused(_) => "the service refused the hub".into(),
         UpstreamError::Tool(error) => error.message.clone(),
+        UpstreamError::Peer(error) => error.message.clone(),
+        UpstreamError::InputRequired(_) => {
+            "the tool asks for input, and this way of calling cannot give any".into()
+        }
         UpstreamError::Timeout
         | UpstreamError::BreakerOpen { .. }
         | UpstreamError::Overloaded { .. }

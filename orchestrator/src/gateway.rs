@@ -5,9 +5,11 @@
 
 mod judged;
 mod listing;
+mod offers;
 mod run;
 
 pub use listing::{ListedTool, Listing};
+pub use offers::{ListedOffer, OfferAsk};
 
 use crate::approvals::Approvals;
 use crate::audit::{Audit, AuditError};
@@ -20,6 +22,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::policy::{Decision, Permit, Policy};
 use crate::router::Router;
+use crate::upstream::offers::Bridge;
 use bytes::Bytes;
 use judged::Judged;
 use shared::clock::SharedClock;
@@ -108,8 +111,21 @@ impl Gateway {
     /// # Errors
     /// [`CallError`], one variant per step.
     pub async fn call(self: &Arc<Self>, call: ToolCall) -> Result<Answer, CallError> {
+        self.call_for(call, Bridge::none()).await
+    }
+
+    /// As [`Gateway::call`], for a caller whose client can be asked while the call runs. It may end
+    /// with [`crate::upstream::UpstreamError::InputRequired`] where the host takes that.
+    ///
+    /// # Errors
+    /// [`CallError`], one variant per step.
+    pub async fn call_for(
+        self: &Arc<Self>,
+        call: ToolCall,
+        bridge: Bridge,
+    ) -> Result<Answer, CallError> {
         let started = tokio::time::Instant::now();
-        let judged = match self.judge(call).await {
+        let judged = match self.judge(call, bridge).await {
             Ok(judged) => judged,
             Err((service, tool, error)) => {
                 self.metrics

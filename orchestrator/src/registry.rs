@@ -19,8 +19,9 @@ use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::metrics::Metrics;
 use crate::resilience::{BreakerView, Guarded};
-use crate::router::{Router, Snapshot};
+use crate::router::{Router, Snapshot, Source};
 use crate::store::{Store, StoreError};
+use crate::upstream::offers::{Changes, Offers};
 use crate::upstream::{Upstream, UpstreamError};
 use parking_lot::{Mutex, RwLock};
 use shared::clock::SharedClock;
@@ -103,6 +104,7 @@ pub struct Registry {
     publishing: Mutex<()>,
     changed: Notify,
     version: watch::Sender<u64>,
+    changes: Changes,
 }
 
 /// A spoke that cannot be added.
@@ -139,7 +141,30 @@ impl Registry {
             publishing: Mutex::default(),
             changed: Notify::new(),
             version: watch::Sender::new(0),
+            changes: Changes::default(),
         })
+    }
+
+    /// The bus on which changes of resources and prompts are told.
+    #[must_use]
+    pub const fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Adds a third-party server, as [`Registry::add_spoke`] does a spoke. `offers` is what it has
+    /// beside tools.
+    ///
+    /// # Errors
+    /// [`RegistryError`] when its name or its namespace is taken.
+    pub fn add_server(
+        self: &Arc<Self>,
+        server: SpokeConfig,
+        upstream: Arc<Guarded>,
+        offers: Arc<dyn Offers>,
+        restarted: Arc<Notify>,
+    ) -> Result<(), RegistryError> {
+        let target = Target::spoke(server, upstream, restarted).offering(offers);
+        self.add(target).map(drop)
     }
 
     /// Adds a spoke, which is looked at from [`Registry::start`] on. `restarted` is told by the client
@@ -295,6 +320,14 @@ impl Registry {
             .map(Arc::clone)
     }
 
+    fn sources(&self) -> Vec<Arc<Source>> {
+        let targets = self.targets.read();
+        targets
+            .iter()
+            .filter_map(|target| target.source())
+            .collect()
+    }
+
     /// Every configured namespace with its service.
     fn namespaces(&self) -> Vec<(String, Arc<str>)> {
         let of = |target: &Arc<Target>| {
@@ -315,7 +348,7 @@ impl Registry {
             .collect();
         self.parts
             .router
-            .publish(Snapshot::new(routes, self.namespaces()));
+            .publish(Snapshot::new(routes, self.namespaces()).with_sources(self.sources()));
         self.changed.notify_one();
     }
 

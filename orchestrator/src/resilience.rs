@@ -230,7 +230,9 @@ impl Guarded {
                 | UpstreamError::BreakerOpen { .. }
                 | UpstreamError::Overloaded { .. }
                 | UpstreamError::Cancelled
-                | UpstreamError::Tool(_),
+                | UpstreamError::Tool(_)
+                | UpstreamError::Peer(_)
+                | UpstreamError::InputRequired(_),
             ) => Verdict::None,
         }
     }

@@ -1,6 +1,7 @@
 //! Tool name → route, on an immutable snapshot. Pure: the registry replaces the snapshot, a call in
 //! flight keeps the one it started with.
 
+use crate::upstream::offers::Offers;
 use crate::upstream::{ToolFacts, Upstream};
 use arc_swap::ArcSwap;
 use shared::arguments::ArgumentSchema;
@@ -32,6 +33,18 @@ pub struct Snapshot {
     by_name: HashMap<String, usize>,
     /// Dotted prefixes with the service that answers for them, longest first.
     namespaces: Vec<(String, Arc<str>)>,
+    /// Sorted by service.
+    sources: Vec<Arc<Source>>,
+}
+
+/// A service that offers more than tools.
+pub struct Source {
+    /// Its name among the services.
+    pub service: Arc<str>,
+    /// The dotted prefix of its tools, under which policy judges what else it offers.
+    pub namespace: Arc<str>,
+    /// What it offers.
+    pub offers: Arc<dyn Offers>,
 }
 
 /// Why a name leads nowhere.
@@ -66,7 +79,22 @@ impl Snapshot {
             routes,
             by_name,
             namespaces,
+            sources: Vec::new(),
         }
+    }
+
+    /// Adds the services that offer more than tools.
+    #[must_use]
+    pub fn with_sources(mut self, mut sources: Vec<Arc<Source>>) -> Self {
+        sources.sort_by(|a, b| a.service.cmp(&b.service));
+        self.sources = sources;
+        self
+    }
+
+    /// The services that offer more than tools, sorted by name.
+    #[must_use]
+    pub fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
     }
 
     /// Finds a tool by canonical id, wire alias or other id.

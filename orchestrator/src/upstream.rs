@@ -1,4 +1,4 @@
-//! Whatever the hub calls: a spoke, the hub's own tools, later third-party servers.
+//! Whatever the hub calls: a spoke, the hub's own tools, third-party servers.
 //!
 //! The seam [`Upstream`] and its terms. How calls are protected is `resilience`'s matter, which tool
 //! lives where is `router`'s.
@@ -6,6 +6,7 @@
 mod facts;
 pub mod grpc;
 pub mod local;
+pub mod offers;
 #[cfg(test)]
 pub(crate) mod scripted;
 
@@ -13,6 +14,7 @@ use crate::policy::{Permit, Reach};
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
+use offers::{Bridge, InputRequired, PeerError};
 use serde_json::value::RawValue;
 use shared::id::ToolId;
 use shared::tool::{Assessment, Call, Effect, Output, ToolError};
@@ -63,6 +65,8 @@ pub struct UpstreamCall {
     pub idempotent: bool,
     /// Principal, deadline, cancellation, progress.
     pub call: Call,
+    /// The way back to the caller's client; spokes do not use it.
+    pub bridge: Bridge,
 }
 
 /// What an upstream offers.
@@ -119,8 +123,19 @@ pub struct ToolFacts {
     pub live: bool,
     /// Other ids that mean this tool.
     pub aliases: Vec<String>,
+    /// How an MCP server wrote it; `None` for tools of spokes and of the hub.
+    pub wire: Option<WireTool>,
     /// SHA-256 (hex) over the definition; pinned.
     pub digest: String,
+}
+
+/// A tool as an MCP server wrote it.
+#[derive(Debug, Clone)]
+pub struct WireTool {
+    /// The server's own name of it.
+    pub name: Arc<str>,
+    /// Its entry in `tools/list`, byte for byte. Hosts get it with `name` and `_meta` rewritten.
+    pub definition: Box<RawValue>,
 }
 
 impl PartialEq for ToolFacts {
@@ -198,6 +213,12 @@ pub enum UpstreamError {
     /// The tool itself failed; that is an answer, and no fault of the upstream.
     #[error("the tool failed: {0}")]
     Tool(#[source] ToolError),
+    /// An MCP server answered with a protocol error of its own.
+    #[error("the server refused the request: {0}")]
+    Peer(#[source] PeerError),
+    /// The server wants to know more first; only for hosts that take it. Nothing was done.
+    #[error("the server asks for input")]
+    InputRequired(Box<InputRequired>),
 }
 
 impl UpstreamError {
@@ -208,8 +229,13 @@ impl UpstreamError {
             Self::Unreachable(_)
             | Self::Refused(_)
             | Self::BreakerOpen { .. }
-            | Self::Overloaded { .. } => true,
-            Self::Lost(_) | Self::Timeout | Self::BadAnswer(_) | Self::Cancelled => false,
+            | Self::Overloaded { .. }
+            | Self::InputRequired(_) => true,
+            Self::Lost(_)
+            | Self::Timeout
+            | Self::BadAnswer(_)
+            | Self::Cancelled
+            | Self::Peer(_) => false,
             Self::Tool(error) => error.did_not_run,
         }
     }

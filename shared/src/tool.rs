@@ -171,6 +171,17 @@ pub struct Output {
     pub sensitive: bool,
     /// This is a stored result: the idempotency key was seen before.
     pub replayed: bool,
+    /// The result as an MCP server wrote it; `None` for tools of spokes and of the hub.
+    pub wire: Option<WireResult>,
+}
+
+/// A complete `CallToolResult`, byte for byte: what hosts get in the place of the rest.
+#[derive(Debug, Clone)]
+pub struct WireResult {
+    /// The result object.
+    pub json: Box<RawValue>,
+    /// Its `isError`: the tool itself failed.
+    pub is_error: bool,
 }
 
 impl Output {
@@ -182,6 +193,7 @@ impl Output {
             content: Vec::new(),
             sensitive: false,
             replayed: false,
+            wire: None,
         }
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn echo_call() -> Result<UpstreamCall, BenchError> {
             cancelled: CancellationToken::new(),
             progress: Progress::ignored(),
         },
+        bridge: crate::upstream::offers::Bridge::none(),
     })
 }
 

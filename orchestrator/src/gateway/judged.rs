@@ -9,6 +9,7 @@ use crate::error::CallError;
 use crate::policy::{Request, Subject};
 use crate::router::{NoRoute, Route};
 use crate::upstream::UpstreamCall;
+use crate::upstream::offers::Bridge;
 use bytes::Bytes;
 use serde_json::Value;
 use shared::arguments::{self, Limits};
@@ -40,7 +41,7 @@ pub(super) struct Judged {
 
 impl Gateway {
     /// Finds the route, checks the arguments and learns the effect.
-    pub(super) async fn judge(&self, call: ToolCall) -> Result<Judged, Unjudged> {
+    pub(super) async fn judge(&self, call: ToolCall, bridge: Bridge) -> Result<Judged, Unjudged> {
         let snapshot = self.router.snapshot();
         let route = match snapshot.resolve(&call.name) {
             Ok(route) => Arc::clone(route),
@@ -50,6 +51,7 @@ impl Gateway {
         self.admissible(&call, &route).map_err(labels)?;
         let (bytes, arguments) = prepare(&route, &call.arguments).map_err(labels)?;
         let mut judged = self.understood(call, Arc::clone(&route), bytes, arguments);
+        judged.upstream.bridge = bridge;
         self.assess_if_open(&mut judged).await.map_err(labels)?;
         Ok(judged)
     }
@@ -108,6 +110,7 @@ impl Gateway {
                 cancelled: call.cancelled,
                 progress: call.progress,
             },
+            bridge: Bridge::none(),
         };
         Judged {
             id,

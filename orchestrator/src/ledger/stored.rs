@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::error::Code;
-use shared::tool::{Content, ContentKind, Output, ToolError};
+use shared::tool::{Content, ContentKind, Output, ToolError, WireResult};
 use std::time::Duration;
 
 /// Largest result kept, in bytes of its stored form.
@@ -28,6 +28,14 @@ pub(in crate::ledger) enum Stored {
 pub(in crate::ledger) struct StoredOutput {
     structured: Box<RawValue>,
     content: Vec<StoredContent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wire: Option<StoredWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredWire {
+    json: Box<RawValue>,
+    is_error: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +71,10 @@ impl Stored {
         let stored = Self::Output(StoredOutput {
             structured: output.structured.clone(),
             content,
+            wire: output.wire.as_ref().map(|wire| StoredWire {
+                json: wire.json.clone(),
+                is_error: wire.is_error,
+            }),
         });
         let text = stored.text();
         if text.len() > MAX_BYTES {
@@ -119,6 +131,10 @@ impl StoredOutput {
             .filter_map(StoredContent::into_content)
             .collect();
         output.replayed = true;
+        output.wire = self.wire.map(|wire| WireResult {
+            json: wire.json,
+            is_error: wire.is_error,
+        });
         output
     }
 }

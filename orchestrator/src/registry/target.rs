@@ -3,7 +3,8 @@
 use super::SpokeConfig;
 use super::view::{ServiceStatus, ServiceView};
 use crate::resilience::Guarded;
-use crate::router::Route;
+use crate::router::{Route, Source};
+use crate::upstream::offers::Offers;
 use crate::upstream::{Description, Health, Upstream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -19,6 +20,7 @@ pub(super) struct Target {
     /// `None` for the hub's own tools.
     pub(super) guarded: Option<Arc<Guarded>>,
     pub(super) restarted: Arc<Notify>,
+    offers: Option<Arc<dyn Offers>>,
     known: Mutex<Known>,
     /// Held while a description becomes routes: pins and aliases are read and written in between.
     pub(super) integrating: tokio::sync::Mutex<()>,
@@ -47,9 +49,25 @@ impl Target {
             upstream: Arc::clone(&guarded) as Arc<dyn Upstream>,
             guarded: Some(guarded),
             restarted,
+            offers: None,
             known: Mutex::default(),
             integrating: tokio::sync::Mutex::default(),
         }
+    }
+
+    pub(super) fn offering(mut self, offers: Arc<dyn Offers>) -> Self {
+        self.offers = Some(offers);
+        self
+    }
+
+    /// What it offers beside tools, when it has more.
+    pub(super) fn source(&self) -> Option<Arc<Source>> {
+        let namespace = self.namespaces.first()?;
+        Some(Arc::new(Source {
+            service: Arc::clone(&self.service),
+            namespace: namespace.as_str().into(),
+            offers: Arc::clone(self.offers.as_ref()?),
+        }))
     }
 
     pub(super) fn own(description: &Description, upstream: Arc<dyn Upstream>) -> Self {
@@ -65,6 +83,7 @@ impl Target {
             upstream,
             guarded: None,
             restarted: Arc::default(),
+            offers: None,
             known: Mutex::new(known),
             integrating: tokio::sync::Mutex::default(),
         }

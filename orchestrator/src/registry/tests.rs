@@ -86,6 +86,7 @@ fn facts(id: &str, description: &str) -> Arc<ToolFacts> {
         sensitive: false,
         live: false,
         aliases: Vec::new(),
+        wire: None,
         digest: String::new(),
     };
     Arc::new(facts.digested())

@@ -95,7 +95,9 @@ const fn safe(error: &UpstreamError, idempotent: bool) -> bool {
         | UpstreamError::Timeout
         | UpstreamError::BreakerOpen { .. }
         | UpstreamError::Overloaded { .. }
-        | UpstreamError::Cancelled => false,
+        | UpstreamError::Cancelled
+        | UpstreamError::Peer(_)
+        | UpstreamError::InputRequired(_) => false,
     }
 }
 

@@ -75,9 +75,10 @@ pub fn refusal(error: &CallError, base: &str) -> Refusal {
 
 fn put(error: &CallError) -> Put {
     match error {
-        CallError::UnknownTool(_) | CallError::Malformed(_) | CallError::Invalid(_) => {
-            Put::Fault(code::INVALID_PARAMS, StatusCode::OK)
-        }
+        CallError::UnknownTool(_)
+        | CallError::UnknownOffer { .. }
+        | CallError::Malformed(_)
+        | CallError::Invalid(_) => Put::Fault(code::INVALID_PARAMS, StatusCode::OK),
         CallError::Unauthorized => Put::Fault(code::SERVER, StatusCode::UNAUTHORIZED),
         CallError::Limited(_) => Put::Fault(code::SERVER, StatusCode::TOO_MANY_REQUESTS),
         CallError::Stopping => Put::Fault(code::SERVER, StatusCode::SERVICE_UNAVAILABLE),

@@ -3,7 +3,7 @@
 //! The digest is the hub's own: an upstream that could name its digest could change a definition
 //! behind a pin.
 
-use super::ToolFacts;
+use super::{ToolFacts, WireTool};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +16,7 @@ impl ToolFacts {
     /// is pinned and what an operator compares.
     #[must_use]
     pub fn definition(&self) -> String {
-        let document = json!({
+        let mut document = json!({
             "id": self.id.as_str(),
             "title": self.title,
             "description": self.description,
@@ -32,6 +32,9 @@ impl ToolFacts {
             "live": self.live,
             "aliases": self.aliases,
         });
+        if let Some(wire) = &self.wire {
+            document["wire"] = json!({"name": wire.name, "definition": wire.definition.get()});
+        }
         String::from_utf8_lossy(&shared::arguments::canonical(&document)).into_owned()
     }
 
@@ -57,6 +60,13 @@ impl ToolFacts {
             sensitive: document.sensitive,
             live: document.live,
             aliases: document.aliases,
+            wire: match document.wire {
+                None => None,
+                Some(wire) => Some(WireTool {
+                    name: wire.name.into(),
+                    definition: RawValue::from_string(wire.definition).ok()?,
+                }),
+            },
             digest: String::new(),
         };
         Some(facts.digested())
@@ -94,6 +104,7 @@ impl ToolFacts {
             sensitive: spec.sensitive,
             live: spec.live,
             aliases: spec.aliases.iter().map(|&alias| alias.to_owned()).collect(),
+            wire: None,
             digest: String::new(),
         };
         facts.digested()
@@ -122,6 +133,15 @@ struct Definition {
     sensitive: bool,
     live: bool,
     aliases: Vec<String>,
+    #[serde(default)]
+    wire: Option<Wire>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    name: String,
+    definition: String,
 }
 
 #[cfg(test)]
@@ -145,6 +165,10 @@ mod tests {
             sensitive: false,
             live: true,
             aliases: vec!["a.c".into()],
+            wire: Some(WireTool {
+                name: "b".into(),
+                definition: RawValue::from_string(r#"{ "name":"b", "x":1.0}"#.into()).unwrap(),
+            }),
             digest: String::new(),
         }
         .digested();

@@ -1,5 +1,6 @@
 //! An upstream that does what a test says.
 
+use super::offers::Bridge;
 use super::{Description, Health, Upstream, UpstreamCall, UpstreamError};
 use crate::policy::{Permit, Reach};
 use async_trait::async_trait;
@@ -108,5 +109,6 @@ pub(crate) fn call_of(effect: Effect) -> UpstreamCall {
             cancelled: CancellationToken::new(),
             progress: Progress::ignored(),
         },
+        bridge: Bridge::none(),
     }
 }

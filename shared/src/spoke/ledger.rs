@@ -249,6 +249,7 @@ fn replayed(text: Option<String>) -> Result<Output, ToolError> {
             content: content.into_iter().filter_map(read_content).collect(),
             sensitive: false,
             replayed: true,
+            wire: None,
         }),
         Ok(Stored::Withheld) => Err(ToolError::new(
             Code::Conflict,

@@ -21,6 +21,7 @@ fn item(id: &str, effect: Effect) -> Item {
         sensitive: false,
         live: false,
         aliases: vec!["other.id".into()],
+        wire: None,
         digest: format!("digest of {id}"),
     };
     let route = Route {

@@ -31,6 +31,7 @@ pub(super) fn output(result: spoke::Result) -> Result<Output, UpstreamError> {
         content: content.collect::<Result<_, _>>()?,
         sensitive: result.sensitive,
         replayed: result.replayed,
+        wire: None,
     })
 }
 

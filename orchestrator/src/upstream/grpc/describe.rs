@@ -106,6 +106,7 @@ fn facts(tool: Tool) -> Result<ToolFacts, Fault> {
         sensitive: tool.sensitive,
         live: tool.live,
         aliases: tool.aliases,
+        wire: None,
         digest: String::new(),
     };
     Ok(facts.digested())
