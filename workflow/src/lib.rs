@@ -5,4 +5,5 @@
 //! random number or knows of tasks and threads of a runtime: what happens in the world comes in as a
 //! value, and what is to happen goes out as one (ADR 0008).
 
+pub mod core;
 pub mod dsl;
