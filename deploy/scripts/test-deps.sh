@@ -3,7 +3,8 @@
 # independent MCP clients from the Python and npm registries. Fast when everything is there.
 #
 # The clients go to WAYGATE_CLIENTS (default: waygate-ci/clients in the user's cache folder): `venv/`
-# is a virtual environment, `node_modules/` the npm packages, both pinned in tests/clients.
+# is a virtual environment, `node_modules/` the npm packages, both pinned in tests/clients;
+# `conformance/` holds the official conformance suite, pinned in tests/conformance.
 # What it leaves out: Docker (tests that need it say so) and the Rust toolchain.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -30,6 +31,7 @@ main() {
   install_packages
   python_client
   node_client
+  conformance_suite
 }
 
 require() {
@@ -91,6 +93,17 @@ install_node() {
   mkdir -p "$clients"
   cp tests/clients/package.json tests/clients/package-lock.json "$clients/"
   npm ci --prefix "$clients" --ignore-scripts --no-audit --no-fund --silent
+}
+
+conformance_suite() {
+  unless_done "$clients/conformance/.installed" tests/conformance/package-lock.json install_suite
+}
+
+install_suite() {
+  echo "test-deps: conformance suite and further hosts into $clients/conformance"
+  mkdir -p "$clients/conformance"
+  cp tests/conformance/package.json tests/conformance/package-lock.json "$clients/conformance/"
+  npm ci --prefix "$clients/conformance" --ignore-scripts --no-audit --no-fund --silent
 }
 
 main "$@"

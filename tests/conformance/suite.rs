@@ -1,0 +1,66 @@
+//! One run of the suite.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tests::clients::{newer_node, suite_package};
+
+/// What the suite runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Run<'a> {
+    /// Everything a revision requires.
+    Required(&'a str),
+    /// One scenario in a revision.
+    One(&'a str, &'a str),
+}
+
+/// Runs the suite as a client of `url`; fails with what it printed.
+pub(crate) fn check(url: &str, run: Run<'_>, expected_failures: Option<&Path>) {
+    let results = tempfile::tempdir().unwrap();
+    let mut suite = Command::new(newer_node());
+    suite
+        .arg(suite_package("@modelcontextprotocol/conformance").join("dist/index.js"))
+        .args(["server", "--url", url, "-o"])
+        .arg(results.path());
+    match run {
+        Run::Required(revision) => suite.args(["--requirements", revision]),
+        Run::One(scenario, revision) => {
+            suite.args(["--scenario", scenario, "--spec-version", revision])
+        }
+    };
+    if let Some(list) = expected_failures {
+        suite.arg("--expected-failures").arg(list);
+    }
+    let output = suite.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{run:?} through {url}:\n{said}\n{}\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        failures(results.path())
+    );
+}
+
+/// The failed checks of a run, from its result files.
+fn failures(results: &Path) -> String {
+    let mut told = String::new();
+    let mut folders: Vec<PathBuf> = entries(results);
+    folders.sort();
+    for folder in folders {
+        let Ok(text) = std::fs::read_to_string(folder.join("checks.json")) else {
+            continue;
+        };
+        let checks: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for check in checks.as_array().into_iter().flatten() {
+            if check["status"] == "FAILURE" {
+                let (id, why) = (&check["id"], &check["errorMessage"]);
+                told.push_str(&format!("{}: {id}: {why}\n", folder.display()));
+            }
+        }
+    }
+    told
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
