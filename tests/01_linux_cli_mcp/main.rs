@@ -6,6 +6,7 @@
 
 mod catalogue;
 mod commands;
+mod contract;
 mod files;
 mod nginx;
 mod others;

@@ -6,6 +6,7 @@
 )]
 
 mod arguments;
+mod contract;
 mod local;
 mod remote;
 mod running;

@@ -1,7 +1,5 @@
 //! Which service a call goes to: the one with the longest namespace that fits.
 
-use crate::door::Way;
-use crate::installation::Installation;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
@@ -9,6 +7,9 @@ use shared::spoke::{BuildError, BuildInput, Parts, Service};
 use shared::testkit::Script;
 use shared::tool::Tool;
 use std::sync::Arc;
+use tests::contract::Contract;
+use tests::contract::door::Way;
+use tests::contract::installation::Installation;
 
 /// Services and namespaces of the catalogue, and one inside the namespace of another.
 const SERVICES: &[(&str, &[&str])] = &[
@@ -76,7 +77,7 @@ async fn a_call_goes_to_the_service_with_the_longest_namespace_that_fits() {
         .map(|(name, namespaces)| service(name, namespaces));
     let all = Installation::of(
         services
-            .map(|(service, tools)| (service, Some(tools)))
+            .map(|(service, tools)| (Contract::bare(service), Some(tools)))
             .collect(),
     )
     .await;

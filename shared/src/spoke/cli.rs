@@ -5,7 +5,8 @@
 pub(crate) mod decisions;
 
 use super::approvals::Decision;
-use super::server::{self, Running, StartError, StartOptions};
+use super::options::StartOptions;
+use super::server::{self, Running, StartError};
 use super::service::{BuildError, Service};
 use super::settings::{self, Settings};
 use crate::clock::{Clock, SystemClock};

@@ -9,13 +9,14 @@ use super::grpc::Grpc;
 use super::ledger::Ledger;
 use super::mcp;
 use super::metrics::Meter;
+use super::options::StartOptions;
 use super::probes::Probes;
-use super::service::{BuildError, BuildInput, HealthCheck, Kit, Parts, Service};
+use super::service::{BuildError, BuildInput, HealthCheck, Kit, Service};
 use super::settings::{self, Settings, SettingsError};
 use super::store::{self, StoreError};
 use crate::arguments::Limits;
 use crate::call_token::Verifier;
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::SharedClock;
 use crate::config::{Environment, Merged, Sources};
 use crate::error::Code;
 use crate::http::{EdgeLimits, refusal, serve};
@@ -39,37 +40,6 @@ use tonic_health::server::HealthReporter;
 const TASKS_END: Duration = Duration::from_secs(3);
 /// What gRPC framing and the context add to the arguments, in bytes.
 const GRPC_ROOM: usize = 64 * 1024;
-
-/// Where a spoke gets what is not in its code.
-pub struct StartOptions {
-    /// Settings.
-    pub environment: Environment,
-    /// Files of settings for the spoke's tools, TOML or YAML; later wins.
-    pub files: Vec<PathBuf>,
-    /// `None`: the address the settings say. Tests give port 0.
-    pub listen: Option<SocketAddr>,
-    /// Dates.
-    pub clock: SharedClock,
-    /// `None`: files and variables of `environment`.
-    pub secrets: Option<Arc<dyn SecretProvider>>,
-    /// `None`: what [`Service::build`] makes. Tests give scripted tools.
-    pub parts: Option<Parts>,
-}
-
-impl StartOptions {
-    /// The system's clock and the address of the settings.
-    #[must_use]
-    pub fn new(environment: Environment) -> Self {
-        Self {
-            environment,
-            files: Vec::new(),
-            listen: None,
-            clock: SystemClock::shared(),
-            secrets: None,
-            parts: None,
-        }
-    }
-}
 
 /// Why a spoke did not start.
 #[derive(Debug, thiserror::Error)]
@@ -290,6 +260,10 @@ async fn build(
     let parts = match options.parts {
         Some(parts) => parts,
         None => (service.build)(&input).await?,
+    };
+    let parts = match &options.around {
+        Some(around) => around(parts),
+        None => parts,
     };
     let catalogue = Catalogue::new(parts.tools, service.namespaces)?;
     catalogue.check_canary(service.canary)?;
