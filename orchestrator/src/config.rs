@@ -371,3 +371,6 @@ fn ports<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Vec<u16>, D::Err
     let ports = values.iter().map(port).collect::<Option<Vec<u16>>>();
     ports.ok_or_else(|| D::Error::custom("expected port numbers from 0 to 65535"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,8 @@ pub struct SpokeConfig {
     pub url: String,
     /// Dotted prefixes it may answer for.
     pub namespaces: Vec<String>,
+    /// Canonical ids of tools that get the long time, beyond those that say so themselves.
+    pub long_running: Vec<String>,
 }
 
 /// How spokes are watched.
@@ -253,6 +255,16 @@ impl Registry {
         let mut services: Vec<_> = self.targets().iter().map(|target| target.view()).collect();
         services.sort_by_key(|service| service.number);
         services
+    }
+
+    /// Services that do not answer, or say that they do not work.
+    #[must_use]
+    pub fn down(&self) -> Vec<Arc<str>> {
+        let targets = self.targets.read();
+        let down = targets
+            .iter()
+            .filter(|target| !target.status().is_available());
+        down.map(|target| Arc::clone(&target.service)).collect()
     }
 
     /// Every breaker: of each spoke, reads and changes.

@@ -40,7 +40,10 @@ async fn a_killed_spoke_costs_its_own_tools_and_comes_back() {
             "a dead spoke is not seen"
         );
         drop(host.call("cmdb.local.validate", json!({}), json!({})).await);
+        pace.tick().await;
     }
+    assert_eq!(offered(&host, "cmdb.").await, [false]);
+    assert_eq!(offered(&host, "os.").await, [true]);
 
     stack.revive(12);
     let back = Instant::now();
@@ -127,4 +130,16 @@ async fn bad_arguments_name_the_field() {
         let message = reply.body["error"]["message"].as_str().unwrap();
         assert!(message.contains(field), "{message}");
     }
+}
+
+/// Whether the tools of a namespace are said to be available: each answer that is given.
+async fn offered(host: &Host, namespace: &str) -> Vec<bool> {
+    let listed = host.get("/mcp/tools").await.body;
+    let tools = listed["all_tools"].as_array().unwrap().iter();
+    let own = tools.filter(|tool| tool["name"].as_str().unwrap().starts_with(namespace));
+    let mut said: Vec<_> = own
+        .map(|tool| tool["available"].as_bool().unwrap())
+        .collect();
+    said.dedup();
+    said
 }

@@ -51,6 +51,8 @@ pub(super) struct Tool {
     input_schema: Box<RawValue>,
     effect: &'static str,
     mcp_server: String,
+    /// Its service answers now.
+    available: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -74,6 +76,7 @@ struct ServerTools {
 /// What the caller may see, sorted by canonical id.
 pub(super) fn visible(hub: &Hub, caller: &Caller) -> Vec<Tool> {
     let listing = hub.gateway.list(caller);
+    let down = hub.registry.down();
     let tools = listing.tools.iter().map(|listed| {
         let facts = &listed.route.tool;
         Tool {
@@ -83,6 +86,7 @@ pub(super) fn visible(hub: &Hub, caller: &Caller) -> Vec<Tool> {
             input_schema: facts.input_schema.clone(),
             effect: facts.effect.as_str(),
             mcp_server: listed.route.service.to_string(),
+            available: !down.contains(&listed.route.service),
         }
     });
     tools.collect()

@@ -14,6 +14,9 @@ pub struct ServiceConfig {
     /// Where it is; empty means by mode and port.
     #[serde(default)]
     pub url: String,
+    /// Canonical ids of tools that get the long time, beyond those that say so themselves.
+    #[serde(default)]
+    pub long_running_tools: Vec<String>,
     /// Whether the hub uses it.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -34,6 +37,8 @@ pub struct Spoke {
     pub url: String,
     /// Dotted prefixes it may answer for.
     pub namespaces: Vec<String>,
+    /// Canonical ids of tools that get the long time.
+    pub long_running: Vec<String>,
 }
 
 impl Config {
@@ -82,6 +87,7 @@ impl Config {
             service: folder.into(),
             url,
             namespaces: service.namespaces.clone(),
+            long_running: service.long_running_tools.clone(),
         })
     }
 

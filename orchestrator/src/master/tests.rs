@@ -89,6 +89,7 @@ impl Hub {
             service,
             url,
             namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
+            long_running: Vec::new(),
         };
         let added = self
             .registry

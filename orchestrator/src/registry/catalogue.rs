@@ -91,13 +91,18 @@ impl Registry {
             if !owns(tool.id.as_str()) {
                 tracing::warn!(event = "tool_outside_namespace", of_service = %target.service,
                     tool = %tool.id, "a spoke offers a tool of a namespace that is not its own");
-            } else if tool.aliases.iter().all(|alias| owns(alias)) {
-                own.push(Arc::clone(tool));
-            } else {
-                let mut cut = ToolFacts::clone(tool);
-                cut.aliases.retain(|alias| owns(alias));
-                own.push(Arc::new(cut));
+                continue;
             }
+            let longer =
+                !tool.long_running && target.long_running.iter().any(|id| id == tool.id.as_str());
+            if !longer && tool.aliases.iter().all(|alias| owns(alias)) {
+                own.push(Arc::clone(tool));
+                continue;
+            }
+            let mut changed = ToolFacts::clone(tool);
+            changed.aliases.retain(|alias| owns(alias));
+            changed.long_running |= longer;
+            own.push(Arc::new(changed));
         }
         own
     }

@@ -74,6 +74,7 @@ impl Registry {
     /// One look; `true` when the spoke answered and works.
     pub(super) async fn look(&self, target: &Target) -> bool {
         let config = &self.parts.config;
+        let before = target.status().is_available();
         let seen = timeout(config.health_timeout, ask(target)).await;
         let up = match seen.unwrap_or(Err(UpstreamError::Timeout)) {
             Ok((health, description)) => {
@@ -97,6 +98,10 @@ impl Registry {
             }
         };
         let healthy = target.status().is_available();
+        if healthy != before {
+            // Lists say which tools can be called now.
+            self.changed.notify_one();
+        }
         self.parts.metrics.service_health(&target.service, healthy);
         self.parts.metrics.server_up(&target.service, healthy);
         up

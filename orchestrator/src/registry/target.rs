@@ -16,6 +16,7 @@ pub(super) struct Target {
     pub(super) service: Arc<str>,
     pub(super) url: String,
     pub(super) namespaces: Vec<String>,
+    pub(super) long_running: Vec<String>,
     pub(super) upstream: Arc<dyn Upstream>,
     /// `None` for the hub's own tools.
     pub(super) guarded: Option<Arc<Guarded>>,
@@ -46,6 +47,7 @@ impl Target {
             service: spoke.service,
             url: spoke.url,
             namespaces: spoke.namespaces,
+            long_running: spoke.long_running,
             upstream: Arc::clone(&guarded) as Arc<dyn Upstream>,
             guarded: Some(guarded),
             restarted,
@@ -80,6 +82,7 @@ impl Target {
             service: Arc::clone(&description.service),
             url: String::new(),
             namespaces: description.namespaces.clone(),
+            long_running: Vec::new(),
             upstream,
             guarded: None,
             restarted: Arc::default(),

@@ -118,6 +118,7 @@ fn spoke(fixture: &Fixture, service: &str, namespaces: &[&str], tools: &[&str]) 
         service: service.into(),
         url: "http://127.0.0.1:1".into(),
         namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
+        long_running: vec![LONG.to_owned()],
     };
     let metrics = Arc::clone(&fixture.metrics);
     let upstream = Arc::clone(&scripted) as Arc<dyn Upstream>;
@@ -133,6 +134,9 @@ fn spoke(fixture: &Fixture, service: &str, namespaces: &[&str], tools: &[&str]) 
     added.unwrap();
     scripted
 }
+
+/// A tool that is given the long time by the settings.
+const LONG: &str = "cmdb.export";
 
 fn names(fixture: &Fixture) -> Vec<String> {
     let snapshot = fixture.router.snapshot();
@@ -223,6 +227,7 @@ async fn two_services_cannot_share_a_name_or_a_namespace() {
             service: service.into(),
             url: String::new(),
             namespaces: vec![namespace.into()],
+            long_running: Vec::new(),
         };
         fixture
             .registry

@@ -37,6 +37,8 @@ pub struct Item {
     pub route: Arc<Route>,
     /// A call of its worst effect asks people first.
     pub needs_approval: bool,
+    /// Its service answers now; otherwise the definition is the last one known.
+    pub available: bool,
 }
 
 /// The pages made so far.
@@ -117,7 +119,7 @@ impl Lists {
         for item in items {
             item.route.alias.hash(&mut state);
             item.route.tool.digest.hash(&mut state);
-            item.needs_approval.hash(&mut state);
+            (item.needs_approval, item.available).hash(&mut state);
         }
         items.len().hash(&mut state);
         state.finish()
@@ -254,6 +256,7 @@ fn meta(item: &Item) -> Value {
         "waygate/effect": tool.effect.as_str(),
         "waygate/approval": approval,
         "waygate/aliases": tool.aliases,
+        "waygate/available": item.available,
     })
 }
 

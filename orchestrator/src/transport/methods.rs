@@ -78,10 +78,12 @@ impl Asked<'_> {
     #[must_use]
     pub(super) fn list_tools(&self) -> Spoken {
         let listing = self.hub.gateway.list(&self.caller);
+        let down = self.hub.registry.down();
         let items: Vec<Item> = listing
             .tools
             .into_iter()
             .map(|tool| Item {
+                available: !down.contains(&tool.route.service),
                 route: tool.route,
                 needs_approval: tool.needs_approval,
             })

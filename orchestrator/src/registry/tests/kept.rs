@@ -26,6 +26,8 @@ async fn a_hub_that_starts_without_a_spoke_knows_its_tools_from_their_pins() {
     assert_eq!(names(&second), ["cmdb.a"]);
     assert_eq!(alias(&second), "cmdb_a");
     assert!(!quarantined(&second, "cmdb.a"));
+    // What is only remembered is not offered as if it could be called.
+    assert_eq!(second.registry.down(), ["12_cmdb_mcp".into()]);
 }
 
 #[tokio::test]
@@ -121,4 +123,16 @@ async fn aliases_are_never_given_to_another_tool() {
     let other = snapshot.resolve("cmdb.a.b.c").unwrap().alias.to_string();
     assert!(other.starts_with("cmdb_a_b_c_"), "{other}");
     assert_eq!(id(&other), "cmdb.a.b.c");
+}
+
+/// Acceptance: 84
+#[tokio::test]
+async fn the_settings_give_a_tool_the_long_time() {
+    let fixture = over(store().await).await;
+    spoke(&fixture, "12_cmdb_mcp", &["cmdb"], &["cmdb.a", LONG]);
+    fixture.registry.start().await.unwrap();
+    let snapshot = fixture.router.snapshot();
+    let long = |tool| snapshot.resolve(tool).unwrap().tool.long_running;
+    assert!(long(LONG) && !long("cmdb.a"));
+    assert!(!quarantined(&fixture, LONG) && fixture.registry.down().is_empty());
 }

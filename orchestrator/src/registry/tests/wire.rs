@@ -58,6 +58,7 @@ async fn wired(fixture: &Fixture, key: &Arc<HubKey>, service: &str, namespaces: 
         service: service.into(),
         url: target.url,
         namespaces: namespaces.iter().map(|&name| name.to_owned()).collect(),
+        long_running: Vec::new(),
     };
     fixture
         .registry
