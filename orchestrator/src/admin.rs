@@ -10,8 +10,10 @@ mod engine;
 mod health;
 mod input;
 mod keys;
+mod once;
 mod operations;
 mod output;
+mod policies;
 mod probes;
 mod status;
 mod table;
@@ -30,7 +32,7 @@ use axum::response::{IntoResponse, Response};
 use engine::Executions;
 use http::StatusCode;
 use std::sync::Arc;
-use table::{Budget, Route, alias};
+use table::{Budget, Repeats, Route, alias};
 use tokio::time::Instant;
 
 /// What the routes work with. Cheap to clone.
@@ -91,6 +93,7 @@ fn routes() -> Vec<Route> {
         approvals::routes(),
         keys::routes(),
         operations::routes(),
+        policies::routes(),
         audit::routes(),
     ]
     .into_iter()
@@ -118,8 +121,13 @@ fn add(router: Router<Admin>, route: Route, hub: &Hub) -> Router<Admin> {
         handler,
         need,
         budget,
+        repeats,
         ..
     } = route;
+    let handler = match repeats {
+        Repeats::Anew => handler,
+        Repeats::Kept => handler.route_layer(from_fn_with_state(hub.clone(), once::layer)),
+    };
     let guarded = match budget {
         Budget::Probe => handler,
         Budget::Usual | Budget::Execute => {

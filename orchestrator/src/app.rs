@@ -4,7 +4,9 @@
 
 mod parts;
 mod pieces;
+mod secrets;
 mod settings;
+mod watch;
 
 pub use pieces::{audit_of, hub_key, policy_of};
 

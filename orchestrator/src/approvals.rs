@@ -22,7 +22,7 @@ use crate::auth::Principal;
 use crate::caller::Caller;
 use crate::keys::HubKey;
 use crate::policy::Ask;
-use crate::store::{Store, StoreError};
+use crate::store::{Statement, Store, StoreError};
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -148,6 +148,8 @@ pub struct Approval {
     pub requester: Arc<str>,
     /// Who asked, for people.
     pub requester_name: String,
+    /// The person behind the requester's credential; `None` when it names none.
+    pub requester_person: Option<Arc<str>>,
     /// Canonical tool id.
     pub tool: ToolId,
     /// Folder name of the service.
@@ -324,14 +326,19 @@ impl Approvals {
         drop(self.changes.send(change));
     }
 
-    /// Records a change. `note` is the decider's.
-    async fn record(
+    /// Makes a change of state and its record in one transaction. `approval` is as it will be,
+    /// `note` the decider's.
+    async fn change(
         &self,
-        action: &'static str,
-        approval: &Approval,
-        actor: &str,
-        note: Option<&str>,
+        statements: Vec<Statement>,
+        record: Recorded<'_>,
     ) -> Result<(), ApprovalError> {
+        let Recorded {
+            action,
+            approval,
+            actor,
+            note,
+        } = record;
         let note = note.map(|note| self.redactor.redact(note).into_owned());
         let event = Event {
             action,
@@ -352,7 +359,27 @@ impl Approvals {
             }),
             correlation_id: CorrelationId::parse(&approval.correlation_id).ok(),
         };
-        self.audit.event(event).await.map_err(ApprovalError::Audit)
+        self.audit
+            .event_with(event, statements)
+            .await
+            .map_err(ApprovalError::Audit)
+    }
+}
+
+/// What the trail says of a change of state.
+struct Recorded<'a> {
+    action: &'static str,
+    /// As it is after the change.
+    approval: &'a Approval,
+    actor: &'a str,
+    note: Option<&'a str>,
+}
+
+/// What the store said of the statements of a change.
+fn refused(error: &ApprovalError) -> Option<&StoreError> {
+    match error {
+        ApprovalError::Audit(AuditError::NotWritten(cause)) => Some(cause),
+        _ => None,
     }
 }
 

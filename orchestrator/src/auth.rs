@@ -8,6 +8,8 @@ mod bootstrap;
 mod key_text;
 mod keys;
 mod last_used;
+mod namespace;
+mod people;
 mod permission;
 mod presented;
 mod revocation;
@@ -16,6 +18,7 @@ pub use authenticate::{Auth, AuthConfig, AuthError};
 pub use bootstrap::{BootstrapError, Bootstrapped};
 pub use key_text::NoRandomness;
 pub use keys::{IssuedKey, KeyError, KeyKind, KeyRecord, NewKey};
+pub use people::person_of;
 pub use permission::{InvalidPermission, Permission, Permissions, Verb};
 pub use presented::Presented;
 
@@ -28,6 +31,8 @@ pub struct Principal {
     pub id: Arc<str>,
     /// For people: the key's or user's name.
     pub name: Arc<str>,
+    /// Id of the person behind the credential, who may have several; `None` when it names none.
+    pub person: Option<Arc<str>>,
     /// Id of the organisation; a principal sees one.
     pub organization: Arc<str>,
     /// Id of the credential's namespace.
@@ -50,6 +55,7 @@ impl Principal {
         Self {
             id: Arc::from(format!("system:{name}").as_str()),
             name: Arc::from(name),
+            person: None,
             organization: Arc::from("default"),
             namespace: Arc::from("default"),
             role: Role::Admin,

@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod migrate;
 mod output;
+mod policy;
 mod secrets;
 mod serve;
 mod settings;
@@ -71,6 +72,9 @@ enum Command {
     /// Create, list and revoke API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Ask what the policies would say to a call.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Check and export the audit trail.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -172,6 +176,7 @@ fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Tools(command) => block_on(tools::run(context, command)),
         Command::Approvals(command) => block_on(approvals::run(context, command)),
         Command::Keys(command) => block_on(keys::run(context, command)),
+        Command::Policy(command) => block_on(policy::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
         Command::Migrate(command) => block_on(migrate::run(context, command)),
         Command::Stdio(args) => stdio::run(context, &args),

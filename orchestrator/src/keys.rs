@@ -4,11 +4,14 @@
 //! Where the key file lies is `config`'s matter, who verifies is `shared::call_token`'s and
 //! `shared::grant`'s.
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::encoding::AsBigEndian;
+use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use shared::secret::Secret;
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -17,6 +20,9 @@ const PEM_END: &str = "-----END PRIVATE KEY-----";
 
 /// Length of a raw Ed25519 seed, in bytes.
 const SEED_LEN: usize = 32;
+
+/// Length of a derived key, in bytes.
+const DERIVED_LEN: usize = 32;
 
 /// First byte of a PKCS#8 document; the library would take other bytes for raw keys.
 const DER_SEQUENCE: u8 = 0x30;
@@ -32,8 +38,8 @@ pub struct HubKey {
     pub pair: Ed25519KeyPair,
     /// See [`shared::grant::key_id`].
     pub key_id: String,
-    /// Keyed with the private key.
-    derivation: hmac::Key,
+    /// From the secret of the installation, or without one from the private key.
+    derivation: Prk,
 }
 
 /// Why there is no key.
@@ -116,11 +122,24 @@ impl HubKey {
         format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
     }
 
-    /// A secret key for another purpose, the same for the same purpose as long as this key lives.
+    /// Keys for other purposes are derived from the secret of the installation from now on, so that
+    /// hubs with the same secret understand each other and another secret ends what the old one made.
+    #[must_use]
+    pub fn deriving_from(mut self, secret: &Secret) -> Self {
+        self.derivation = derivation(secret.expose().as_bytes());
+        self
+    }
+
+    /// A secret key for another purpose, the same for the same purpose as long as the secret lives.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> hmac::Key {
-        let derived = hmac::sign(&self.derivation, purpose.as_bytes());
-        hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
+        hmac::Key::new(hmac::HMAC_SHA256, self.derive_bytes(purpose).as_ref())
+    }
+
+    /// As [`HubKey::derive`], for other algorithms.
+    #[must_use]
+    pub fn derive_bytes(&self, purpose: &str) -> Zeroizing<[u8; DERIVED_LEN]> {
+        derived(&self.derivation, purpose)
     }
 
     fn of(pair: Ed25519KeyPair) -> Result<Self, KeyError> {
@@ -128,7 +147,7 @@ impl HubKey {
         let seed = pair.seed().or(Err(KeyError::Rejected))?;
         let seed = seed.as_be_bytes().or(Err(KeyError::Rejected))?;
         Ok(Self {
-            derivation: hmac::Key::new(hmac::HMAC_SHA256, seed.as_ref()),
+            derivation: derivation(seed.as_ref()),
             pair,
             key_id,
         })
@@ -140,6 +159,85 @@ impl fmt::Debug for HubKey {
         f.debug_struct("HubKey")
             .field("key_id", &self.key_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// The secret shared with the system that sends signed decisions, where none was given: derived from
+/// the secret of the installation, in hexadecimal.
+#[must_use]
+pub fn webhook_secret(installation: &Secret) -> Secret {
+    let derivation = derivation(installation.expose().as_bytes());
+    Secret::new(hex::encode(
+        derived(&derivation, "waygate/approval-webhook/v1").as_ref(),
+    ))
+}
+
+/// Keeps texts in the store that only hubs with the same secret can read.
+pub struct Seal(RandomizedNonceKey);
+
+impl Seal {
+    /// With a key of `hub` for this purpose.
+    #[must_use]
+    pub fn of(hub: &HubKey, purpose: &str) -> Self {
+        Self::keyed(&hub.derive_bytes(purpose))
+    }
+
+    /// With a key that lives as long as this process.
+    #[must_use]
+    pub fn fleeting() -> Self {
+        Self::keyed(&Zeroizing::new(rand::random()))
+    }
+
+    fn keyed(key: &[u8; DERIVED_LEN]) -> Self {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key);
+        Self(key.expect("AES-256 takes 32 bytes"))
+    }
+
+    /// The text, unreadable, as Base64. `context` has to be the same when it is opened. `None` when the
+    /// system gives no randomness.
+    #[must_use]
+    pub fn close(&self, text: &str, context: &str) -> Option<String> {
+        let mut bytes = text.as_bytes().to_vec();
+        let aad = Aad::from(context.as_bytes());
+        let nonce = self.0.seal_in_place_append_tag(aad, &mut bytes).ok()?;
+        let mut sealed = nonce.as_ref().to_vec();
+        sealed.append(&mut bytes);
+        Some(STANDARD.encode(sealed))
+    }
+
+    /// The text again; `None` when it was closed with another key or context.
+    #[must_use]
+    pub fn open(&self, sealed: &str, context: &str) -> Option<String> {
+        let mut bytes = STANDARD.decode(sealed).ok()?;
+        let (nonce, rest) = bytes.split_at_mut_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let aad = Aad::from(context.as_bytes());
+        let text = self.0.open_in_place(nonce, aad, rest).ok()?;
+        String::from_utf8(text.to_vec()).ok()
+    }
+}
+
+/// The extract half of HKDF-SHA256 (RFC 5869).
+fn derivation(secret: &[u8]) -> Prk {
+    Salt::new(HKDF_SHA256, b"waygate/installation/v1").extract(secret)
+}
+
+/// The expand half.
+fn derived(derivation: &Prk, purpose: &str) -> Zeroizing<[u8; DERIVED_LEN]> {
+    let mut bytes = Zeroizing::new([0; DERIVED_LEN]);
+    let parts = [purpose.as_bytes()];
+    let okm = derivation.expand(&parts, DerivedLen);
+    let filled = okm.and_then(|okm| okm.fill(bytes.as_mut()));
+    filled.expect("32 bytes are within the bounds of HKDF-SHA256");
+    bytes
+}
+
+/// Tells HKDF how much is wanted.
+struct DerivedLen;
+
+impl KeyType for DerivedLen {
+    fn len(&self) -> usize {
+        DERIVED_LEN
     }
 }
 
@@ -183,6 +281,39 @@ mod tests {
             let error = HubKey::from_bytes(bad).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn derived_keys_hang_on_the_installations_secret_and_the_purpose() {
+        let of = |secret: &str, purpose: &str| {
+            let key = HubKey::generate().unwrap();
+            let key = key.deriving_from(&Secret::new(secret));
+            key.derive_bytes(purpose).to_vec()
+        };
+        assert_eq!(of("one", "a"), of("one", "a"));
+        assert_ne!(of("one", "a"), of("one", "b"));
+        assert_ne!(of("one", "a"), of("two", "a"));
+        let own = HubKey::from_bytes(&[0xa5; 32]).unwrap();
+        let same = HubKey::from_bytes(&[0xa5; 32]).unwrap();
+        assert_eq!(*own.derive_bytes("a"), *same.derive_bytes("a"));
+        let webhook = webhook_secret(&Secret::new("one"));
+        assert_eq!(webhook.expose().len(), 64);
+        assert_ne!(
+            webhook.expose(),
+            webhook_secret(&Secret::new("two")).expose()
+        );
+    }
+
+    #[test]
+    fn a_sealed_text_opens_with_the_same_key_and_context_only() {
+        let seal = Seal::of(&HubKey::from_bytes(&[0xa5; 32]).unwrap(), "test");
+        let same = Seal::of(&HubKey::from_bytes(&[0xa5; 32]).unwrap(), "test");
+        let sealed = seal.close("wgk_secret", "a").unwrap();
+        assert!(!sealed.contains("wgk") && sealed != seal.close("wgk_secret", "a").unwrap());
+        assert_eq!(same.open(&sealed, "a").as_deref(), Some("wgk_secret"));
+        assert_eq!(same.open(&sealed, "b"), None);
+        assert_eq!(Seal::fleeting().open(&sealed, "a"), None);
+        assert_eq!(same.open("AAAA", "a"), None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub use readiness::Readiness;
 pub use settings::HttpSettings;
 
 use crate::gateway::Gateway;
+use crate::keys::Seal;
 use crate::registry::Registry;
 use crate::store::Store;
 use lists::Lists;
@@ -62,6 +63,9 @@ pub struct Hub {
     pub settings: Arc<HttpSettings>,
     /// Shared with the system that sends signed decisions; `None` refuses them all.
     pub webhook_secret: Option<Secret>,
+    /// Closes answers that are kept for repeated requests. Made up by [`Hub::new`], so that they end
+    /// with this process, until another one takes its place.
+    pub seal: Arc<Seal>,
     /// Legacy sessions; [`Sessions::start_jobs`] has to be called.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
@@ -85,6 +89,7 @@ impl Hub {
             store,
             readiness: Readiness::default(),
             webhook_secret: None,
+            seal: Arc::new(Seal::fleeting()),
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             streams: Arc::new(Semaphore::new(settings.max_streams)),

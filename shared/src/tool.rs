@@ -334,3 +334,9 @@ impl ToolError {
         self
     }
 }
+/// Whether a call says that it would rather be refused than have an approval requested for it. It never
+/// lowers protection. Source: `catalogue.md` 4, "01".
+#[must_use]
+pub fn declines_approval(arguments: &Value) -> bool {
+    arguments.get("requires_approval") == Some(&Value::Bool(false))
+}

@@ -1,6 +1,8 @@
 //! A change is held, decided by somebody else, and made once.
 
+use orchestrator::approvals::sign_webhook;
 use serde_json::{Value, json};
+use shared::secret::Secret;
 use tests::host::Host;
 use tests::stack::Stack;
 
@@ -30,6 +32,15 @@ async fn a_change_is_held_approved_by_another_and_made_once() {
         .await;
     let id = request_id(&held);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
+
+    let mut declined = write(&stack, "other.txt", "new");
+    declined["requires_approval"] = json!(false);
+    let refused = host
+        .call("os.linux.cli.writeFile", declined, json!({}))
+        .await;
+    assert_eq!(refused.code(), "ACCESS_DENIED", "{}", refused.body);
+    let waiting = stack.cli_json(&stack.operator, &["approvals", "list"]);
+    assert_eq!(waiting.as_array().unwrap().len(), 1, "somebody was asked");
 
     let own = stack.cli(&stack.agent, &["approvals", "approve", &id]);
     assert_eq!(own.status.code(), Some(77), "the requester approved itself");
@@ -148,4 +159,55 @@ async fn an_idempotency_key_has_one_effect() {
         )
         .await;
     assert_eq!(conflict.code(), "CONFLICT");
+}
+
+/// Acceptance: 99
+#[tokio::test]
+async fn another_system_decides_by_a_signed_message_once() {
+    let given = "0123456789abcdef0123456789abcdef-e2e";
+    let extra = [("WAYGATE_APPROVAL_WEBHOOK_SECRET", given)];
+    let stack = Stack::start(&[1], &extra);
+    let held = Host::new(&stack.url, &stack.agent)
+        .call(
+            "os.linux.cli.writeFile",
+            write(&stack, "w.txt", "x"),
+            json!({}),
+        )
+        .await;
+    let id = request_id(&held);
+    let body = json!({"request_id": id, "decision": "approve", "approver": "carol"}).to_string();
+    let now = jiff::Timestamp::now().as_second();
+    let send = async |signature: &str, body: &str| {
+        let answer = reqwest::Client::new()
+            .post(format!("{}/api/approvals/webhook", stack.url))
+            .header("content-type", "application/json")
+            .header("x-waygate-timestamp", now)
+            .header("x-waygate-signature", signature)
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        (status, answer.json::<Value>().await.unwrap())
+    };
+    let signature = sign_webhook(&Secret::new(given), now, body.as_bytes());
+    let forged = body.replace("carol", "mallory");
+    assert_eq!(send(&signature, &forged).await.0, 401);
+    let (status, decided) = send(&signature, &body).await;
+    assert_eq!(
+        (status, &decided["data"]["state"]),
+        (200, &json!("approved"))
+    );
+    assert_eq!(decided["data"]["votes"][0]["approver"], "webhook:carol");
+    assert_eq!(send(&signature, &body).await.0, 401, "a replay counted");
+    let metrics = Host::new(&stack.url, &stack.operator)
+        .text("/metrics")
+        .await;
+    for line in [
+        r#"waygate_approvals_total{state="pending"} 1"#,
+        r#"waygate_approvals_total{state="approved"} 1"#,
+        "waygate_approvals_pending 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in {metrics}");
+    }
 }

@@ -41,11 +41,13 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Need::Credential)
             .takes::<Decide>()
             .envelopes::<ApprovalDocument>()
+            .once()
             .says("Say yes; needs permission approvals:approve"),
         Route::post("/api/approvals/{id}/reject", reject)
             .needs(Need::Credential)
             .takes::<Decide>()
             .envelopes::<ApprovalDocument>()
+            .once()
             .says("Say no; needs permission approvals:approve"),
         Route::post("/api/approvals/webhook", webhook)
             .needs(Need::Nothing)

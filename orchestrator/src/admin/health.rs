@@ -39,6 +39,8 @@ impl Word {
 pub struct Checks {
     /// The store answers.
     pub database: Word,
+    /// The cache of reads gives back what was put in.
+    pub cache: Word,
     /// The data folder can be written to.
     pub filesystem: Word,
     /// Every spoke answers and is well.
@@ -51,7 +53,7 @@ impl Checks {
     pub fn status(self) -> &'static str {
         if self.database == Word::Error || self.filesystem == Word::Error {
             "unhealthy"
-        } else if self.services == Word::Ok {
+        } else if self.services == Word::Ok && self.cache == Word::Ok {
             "healthy"
         } else {
             "degraded"
@@ -98,6 +100,11 @@ impl Health {
         let word = |works: bool| if works { Word::Ok } else { Word::Error };
         Checks {
             database: word(matches!(database, Ok(Ok(())))),
+            cache: if self.hub.gateway.cache.works().await {
+                Word::Ok
+            } else {
+                Word::Degraded
+            },
             filesystem: word(matches!(filesystem, Ok(Ok(())))),
             services: self.services(),
         }

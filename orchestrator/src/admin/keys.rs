@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Need::Credential)
             .takes::<Create>()
             .envelopes::<Key>()
+            .once()
             .says("Make a key; its text is in this answer only"),
         Route::delete("/auth/api-keys/{id}", revoke)
             .needs(Need::Credential)
@@ -48,6 +49,9 @@ struct Create {
     /// user or a2a.
     #[serde(default = "user")]
     key_type: String,
+    /// Id or email address of the person it belongs to; the caller's own when left out.
+    #[serde(default)]
+    user_id: Option<String>,
     #[serde(default)]
     namespace_id: Option<String>,
     #[serde(default = "read")]
@@ -91,6 +95,7 @@ struct Key {
     prefix: String,
     key_type: &'static str,
     role: &'static str,
+    user_id: Option<String>,
     organization_id: String,
     namespace_id: Option<String>,
     permissions: Vec<String>,
@@ -118,6 +123,7 @@ impl Key {
             name: record.name,
             description: record.description,
             prefix: record.prefix,
+            user_id: record.user,
             organization_id: record.organization,
             namespace_id: record.namespace,
             rate_limit: record.rate_limit,
@@ -198,6 +204,7 @@ fn new_key(asked: Create) -> Result<NewKey, Refusal> {
     };
     Ok(NewKey {
         description: asked.description,
+        user: asked.user_id,
         kind,
         namespace: asked.namespace_id,
         permissions: asked.permissions,

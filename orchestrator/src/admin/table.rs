@@ -21,7 +21,17 @@ pub(super) struct Route {
     pub(super) request: Option<Shape>,
     pub(super) answer: Option<Shape>,
     pub(super) enveloped: bool,
+    pub(super) repeats: Repeats,
     pub(super) handler: MethodRouter<Admin>,
+}
+
+/// What becomes of a request that is sent again under its `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// It is carried out again; the key is not looked at.
+    Anew,
+    /// It gets the answer of the first one.
+    Kept,
 }
 
 /// How often a principal, or an address, may ask.
@@ -77,6 +87,7 @@ impl Route {
             request: None,
             answer: None,
             enveloped: false,
+            repeats: Repeats::Anew,
             handler,
         }
     }
@@ -102,6 +113,12 @@ impl Route {
     /// Limited as the command engine.
     pub(super) const fn executes(mut self) -> Self {
         self.budget = Budget::Execute;
+        self
+    }
+
+    /// Takes an `Idempotency-Key`.
+    pub(super) const fn once(mut self) -> Self {
+        self.repeats = Repeats::Kept;
         self
     }
 

@@ -1,15 +1,14 @@
 //! Every part of a hub, built in the order of the architecture, started and stopped together.
 
 use super::pieces::{audit_of, hub_key, policy_of};
-use super::settings;
-use super::{Inputs, StartError};
+use super::{Inputs, StartError, secrets, settings, watch};
 use crate::approvals::{Approvals, ApprovalsParts};
 use crate::audit::Audit;
-use crate::auth::{Auth, AuthConfig, BootstrapError, Presented, Principal};
+use crate::auth::{Auth, AuthConfig, Presented, Principal};
 use crate::cache::ReadCache;
-use crate::config::{Config, SpokeAuth};
+use crate::config::Config;
 use crate::gateway::Gateway;
-use crate::keys::HubKey;
+use crate::keys::{HubKey, Seal};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::master::{self, HealthProbe, MasterParts};
@@ -62,10 +61,10 @@ impl Parts {
     /// Builds everything; nothing runs yet but the store's and the audit trail's writers.
     pub(super) async fn build(inputs: &Inputs, standing: Standing) -> Result<Self, StartError> {
         let config = &inputs.config;
-        check_secret_key(inputs)?;
+        let secret = secrets::installation(inputs)?;
         let policy = Arc::new(policy_of(config)?);
         let http = settings::http(config)?;
-        let ground = Ground::lay(config, standing).await?;
+        let ground = Ground::lay(config, standing, secret.as_ref()).await?;
         let router = Router::default();
         let gateway = Arc::new(ground.gateway(inputs, policy, router.clone()));
         let registry = Registry::new(RegistryParts {
@@ -79,7 +78,9 @@ impl Parts {
         });
         add_spokes(inputs, &registry, &ground.key, &gateway)?;
         add_own_tools(config, &registry, &gateway).await?;
-        let hub = Hub::new(gateway, registry, ground.instance.store().clone(), http);
+        let mut hub = Hub::new(gateway, registry, ground.instance.store().clone(), http);
+        hub.seal = Arc::new(Seal::of(&ground.key, "waygate/kept-answers/v1"));
+        hub.webhook_secret = secrets::webhook(inputs, secret.as_ref())?;
         Ok(Self {
             hub,
             edge: Tasks::new(),
@@ -95,20 +96,13 @@ impl Parts {
         recovery::recover(&self.instance, &gateway.audit, &gateway.ledger)
             .await
             .map_err(|error| part("recovery")(Box::new(error)))?;
-        let key = inputs
-            .secrets
-            .get("API_KEY")
-            .map_err(|error| StartError::Secret(error.to_string()))?;
-        gateway
-            .auth
-            .bootstrap(key)
-            .await
-            .map_err(bootstrap_failed)?;
+        secrets::bootstrap(inputs, gateway).await?;
         self.instance.start_jobs(tasks);
         gateway.auth.start_jobs(tasks);
         self.hub.sessions.start_jobs(tasks);
         gateway.ledger.start_jobs(tasks);
         gateway.approvals.start_jobs(tasks);
+        watch::count_approvals(&gateway.approvals, &gateway.metrics, tasks);
         recovery::start_jobs(&self.instance, &gateway.audit, &gateway.ledger, tasks);
         self.hub
             .registry
@@ -186,9 +180,17 @@ impl Parts {
 }
 
 impl Ground {
-    async fn lay(config: &Config, standing: Standing) -> Result<Self, StartError> {
+    async fn lay(
+        config: &Config,
+        standing: Standing,
+        secret: Option<&Secret>,
+    ) -> Result<Self, StartError> {
         let clock: SharedClock = Arc::new(SystemClock);
         let key = hub_key(config)?;
+        let key = Arc::new(match secret {
+            Some(secret) => key.deriving_from(secret),
+            None => key,
+        });
         let store = open_store(config).await?;
         let instance = match standing {
             Standing::Hub => Instance::register(store, Arc::clone(&clock)).await?,
@@ -242,35 +244,6 @@ impl Ground {
     }
 }
 
-fn bootstrap_failed(error: BootstrapError) -> StartError {
-    match error {
-        BootstrapError::Weak(rule) => {
-            StartError::Secret(format!("WAYGATE_API_KEY: the key {rule}"))
-        }
-        BootstrapError::Store(error) => StartError::Store(error),
-    }
-}
-
-/// Production does not start without the secret of the installation.
-fn check_secret_key(inputs: &Inputs) -> Result<(), StartError> {
-    const LEAST_BYTES: usize = 32;
-    let refused = |rule: &str| {
-        let hint = "make one with: waygate secrets generate";
-        Err(StartError::Secret(format!(
-            "WAYGATE_SECRET_KEY: {rule}; {hint}"
-        )))
-    };
-    let found = inputs
-        .secrets
-        .get("SECRET_KEY")
-        .map_err(|error| StartError::Secret(error.to_string()))?;
-    match found {
-        Some(secret) if secret.expose().len() < LEAST_BYTES => refused("must be at least 32 bytes"),
-        None if inputs.config.is_production() => refused("is required in production"),
-        _ => Ok(()),
-    }
-}
-
 async fn open_store(config: &Config) -> Result<Store, StartError> {
     let url = DatabaseUrl::parse(&config.database_url()?)
         .map_err(|error| StartError::Secret(format!("WAYGATE_DATABASE_URL: {error}")))?;
@@ -304,7 +277,7 @@ fn add_spokes(
     gateway: &Gateway,
 ) -> Result<(), StartError> {
     let config = &inputs.config;
-    let token = spoke_token(config)?;
+    let token = secrets::spoke_token(config)?;
     let resilience = settings::resilience(config);
     for spoke in config.spokes(&inputs.environment)? {
         let restarted = Arc::new(Notify::new());
@@ -334,25 +307,13 @@ fn add_spokes(
             service: spoke.service,
             url: spoke.url,
             namespaces: spoke.namespaces,
+            long_running: spoke.long_running,
         };
         registry
             .add_spoke(known, Arc::new(guarded), restarted)
             .map_err(|error| StartError::Part("a spoke", Box::new(error)))?;
     }
     Ok(())
-}
-
-fn spoke_token(config: &Config) -> Result<Option<Secret>, StartError> {
-    if config.spokes.auth == SpokeAuth::None {
-        return Ok(None);
-    }
-    let path = config.paths.below_base(&config.spokes.token_path);
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(Secret::new(text.trim()))),
-        Err(error) => Err(StartError::Secret(format!(
-            "WAYGATE_SPOKE_TOKEN_PATH: the file cannot be read ({error}); make one with: waygate secrets generate"
-        ))),
-    }
 }
 
 async fn add_own_tools(

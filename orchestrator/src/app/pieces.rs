@@ -33,9 +33,9 @@ pub fn policy_of(config: &Config) -> Result<Policy, StartError> {
 ///
 /// # Errors
 /// [`StartError::Secret`] names the variable and the command that makes a key.
-pub fn hub_key(config: &Config) -> Result<Arc<HubKey>, StartError> {
+pub fn hub_key(config: &Config) -> Result<HubKey, StartError> {
     let path = config.paths.below_base(&config.spokes.call_key_path);
-    key_in(&path).map(Arc::new).map_err(|why| {
+    key_in(&path).map_err(|why| {
         StartError::Secret(format!(
             "WAYGATE_CALL_KEY_PATH: {why}; make a key with: waygate secrets generate"
         ))
@@ -53,7 +53,7 @@ fn key_in(path: &Path) -> Result<HubKey, String> {
 /// # Errors
 /// As [`hub_key`], and when the trail cannot be read.
 pub async fn audit_of(config: &Config, instance: &Instance) -> Result<Audit, StartError> {
-    Audit::start(instance, hub_key(config)?, None)
+    Audit::start(instance, Arc::new(hub_key(config)?), None)
         .await
         .map_err(|error| StartError::Part("the audit trail", Box::new(error)))
 }

@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::approvals::ApprovalsConfig;
 use crate::cache::CacheConfig;
-use crate::config::{Config, EnvironmentKind, InvalidConfig};
+use crate::config::{Config, EnvironmentKind, InvalidConfig, Mode};
 use crate::gateway::GatewayConfig;
 use crate::limits::LimitsConfig;
 use crate::policy::Rates;
@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Deepest nesting of calls that call.
 const MAX_DEPTH: u8 = 8;
+/// Names of the hub in its network of containers.
+const CONTAINER_NAMES: [&str; 2] = ["waygate", "00_master_mcp"];
 
 pub(super) fn gateway(config: &Config) -> GatewayConfig {
     GatewayConfig {
@@ -105,6 +107,11 @@ pub(super) fn http(config: &Config) -> Result<HttpSettings, StartError> {
         .as_ref()
         .and_then(url::Url::host_str)
         .map(str::to_owned);
+    // Other containers know the hub by these names, whatever its public address is.
+    let own: &[&str] = match config.mode {
+        Mode::Container => &CONTAINER_NAMES,
+        Mode::LocalVm => &[],
+    };
     Ok(HttpSettings {
         api_key_header: header,
         trusted_proxies: server.trusted_proxies.clone(),
@@ -114,6 +121,7 @@ pub(super) fn http(config: &Config) -> Result<HttpSettings, StartError> {
             .iter()
             .cloned()
             .chain(public_host)
+            .chain(own.iter().map(ToString::to_string))
             .collect(),
         cors_origins: server.cors_origins.clone(),
         body_bytes: server.max_request_size_bytes,

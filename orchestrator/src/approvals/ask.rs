@@ -2,13 +2,16 @@
 
 use super::row::{checks_json, select};
 use super::show::escaped;
-use super::{Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals};
-use crate::store::{Statement, StoreError, micros};
+use super::{
+    Approval, ApprovalError, ApprovalRequest, ApprovalState, Approvals, Recorded, refused,
+};
+use crate::store::{Statement, StoreError, micros, moment};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::tool::Check;
+use std::sync::Arc;
 
 /// Most bytes of arguments or summary: what is longer nobody reads, and nothing is cut.
 const MAX_SHOWN: usize = 64 * 1024;
@@ -16,8 +19,9 @@ const MAX_SHOWN: usize = 64 * 1024;
 /// One statement, so that the bounds hold however many ask at once. `$20` is now.
 const INSERT: &str = "INSERT INTO approvals (id, organization_id, namespace_id, principal, requester, \
      tool, service, effect, rule, arguments, arguments_hash, summary, readiness, required, roles, \
-     self_approval, token_hash, expires_at, correlation_id, created_at, updated_at) \
-     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20 \
+     self_approval, token_hash, expires_at, correlation_id, created_at, updated_at, requester_person) \
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $20, \
+     CAST($23 AS TEXT) \
      WHERE (SELECT COUNT(*) FROM approvals WHERE organization_id = $2 AND principal = $4 \
             AND state = 'pending' AND expires_at > $20) < $21 \
      AND (SELECT COUNT(*) FROM approvals WHERE organization_id = $2 AND state = 'pending' \
@@ -53,9 +57,15 @@ impl Approvals {
         let shown = self.shown(&request)?;
         let id = random_id()?;
         let insert = self.insert(&request, &shown, &id, now).expect(1);
-        match self.store.write(vec![insert]).await {
-            Ok(_) => {}
-            Err(StoreError::Unexpected(_)) => {
+        let opened = self.opened(&request, shown, &id, now);
+        let record = Recorded {
+            action: "approval.requested",
+            approval: &opened,
+            actor: &opened.requester,
+            note: None,
+        };
+        match self.change(vec![insert], record).await {
+            Err(error) if matches!(refused(&error), Some(StoreError::Unexpected(_))) => {
                 // Somebody was faster with the same call, or there is no room.
                 let known = self
                     .known(&request, now)
@@ -63,11 +73,8 @@ impl Approvals {
                     .ok_or(ApprovalError::Flood)?;
                 return self.again(known);
             }
-            Err(error) => return Err(error.into()),
+            changed => changed?,
         }
-        let opened = self.by_id(&id, now).await?.ok_or(ApprovalError::NotFound)?;
-        self.record("approval.requested", &opened, &opened.requester, None)
-            .await?;
         self.announce(&id, ApprovalState::Pending);
         Ok(opened)
     }
@@ -161,6 +168,49 @@ impl Approvals {
         })
     }
 
+    /// The request as it will stand in the store.
+    fn opened(
+        &self,
+        request: &ApprovalRequest<'_>,
+        shown: Shown,
+        id: &str,
+        now: Timestamp,
+    ) -> Approval {
+        let principal = &request.caller.principal;
+        // The store keeps microseconds.
+        let kept = |at: Timestamp| moment(micros(at));
+        Approval {
+            id: id.to_owned(),
+            organization: Arc::clone(&principal.organization),
+            requester: Arc::clone(&principal.id),
+            requester_name: principal.name.to_string(),
+            requester_person: principal.person.clone(),
+            tool: request.tool.clone(),
+            service: Arc::clone(request.service),
+            effect: request.effect,
+            rule: request.ask.rule().to_owned(),
+            arguments: shown.arguments,
+            arguments_hash: Arc::clone(request.arguments_hash),
+            summary: shown.summary,
+            checks: shown.checks,
+            state: ApprovalState::Pending,
+            required: request.ask.approvers,
+            roles: request.ask.roles.clone(),
+            self_approval: request.ask.self_approval,
+            votes: Vec::new(),
+            requested_at: kept(now),
+            expires_at: kept(self.decide_until(now)),
+            decided_at: None,
+            consumed_at: None,
+            correlation_id: request.caller.correlation_id.as_str().to_owned(),
+        }
+    }
+
+    fn decide_until(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.config.decide_within)
+            .unwrap_or(Timestamp::MAX)
+    }
+
     fn insert(
         &self,
         request: &ApprovalRequest<'_>,
@@ -169,9 +219,7 @@ impl Approvals {
         now: Timestamp,
     ) -> Statement {
         let principal = &request.caller.principal;
-        let expires = now
-            .checked_add(self.config.decide_within)
-            .unwrap_or(Timestamp::MAX);
+        let expires = self.decide_until(now);
         Statement::new(INSERT)
             .bind(id)
             .bind(principal.organization.as_ref())
@@ -195,6 +243,7 @@ impl Approvals {
             .bind(micros(now))
             .bind(i64::from(self.config.per_requester))
             .bind(i64::from(self.config.per_organization))
+            .bind(principal.person.as_deref().map(str::to_owned))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Deciding a request: the one function behind REST, CLI, console and webhook.
 
-use super::{Approval, ApprovalError, ApprovalState, Approvals, Verdict};
+use super::{Approval, ApprovalError, ApprovalState, Approvals, Recorded, Verdict, refused};
 use crate::auth::{CredentialKind, Principal, Verb};
 use crate::store::{Statement, StoreError, micros};
 use jiff::Timestamp;
@@ -9,12 +9,15 @@ use shared::tool::Effect;
 /// Longest note, in bytes.
 const MAX_NOTE: usize = 4096;
 
+/// How often a vote is cast anew because others voted meanwhile.
+const ATTEMPTS: u32 = 8;
+
 /// First the row is touched, so that two who vote at once wait for each other and the second count
 /// sees both.
 const LOCK: &str =
     "UPDATE approvals SET updated_at = $1 WHERE id = $2 AND state = 'pending' AND expires_at > $1";
-const VOTE: &str = "INSERT INTO approval_votes (approval_id, approver, decision, note, at) \
-     VALUES ($1, $2, $3, $4, $5)";
+const VOTE: &str = "INSERT INTO approval_votes (approval_id, approver, decision, note, at, person) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
 const REJECT: &str =
     "UPDATE approvals SET state = 'rejected', decided_at = $1 WHERE id = $2 AND state = 'pending'";
 const APPROVE_IF_ENOUGH: &str = "UPDATE approvals SET state = 'approved', decided_at = $1, expires_at = $2 \
@@ -27,6 +30,8 @@ pub(super) struct Decider<'a> {
     pub(super) subject: &'a str,
     /// Another name of the same person; equal to `subject` when there is none.
     pub(super) name: &'a str,
+    /// Id of the person; `None` when the credential names none.
+    pub(super) person: Option<&'a str>,
     /// Role word; `None` when unknown, which fits no request that wants a role.
     pub(super) role: Option<&'static str>,
 }
@@ -66,6 +71,7 @@ impl Approvals {
         let decider = Decider {
             subject: &approver.id,
             name: &approver.id,
+            person: approver.person.as_deref(),
             role: Some(approver.role.as_str()),
         };
         self.settle(approval, &decider, (verdict, note), now).await
@@ -74,7 +80,7 @@ impl Approvals {
     /// What every way of deciding comes down to.
     pub(super) async fn settle(
         &self,
-        approval: Approval,
+        mut approval: Approval,
         decider: &Decider<'_>,
         (verdict, note): (Verdict, Option<&str>),
         now: Timestamp,
@@ -83,39 +89,72 @@ impl Approvals {
         if note.is_some_and(|note| note.len() > MAX_NOTE) {
             return Err(ApprovalError::Invalid("the note is longer than 4096 bytes"));
         }
-        undecided(approval.state)?;
-        let id = approval.id.as_str();
-        let batch = self.batch(id, decider, (verdict, note), now);
-        match self.store.write(batch).await {
-            Ok(_) => {}
-            Err(StoreError::Exists(_)) => {
-                return Err(ApprovalError::Conflict("you have voted on it"));
+        let id = approval.id.clone();
+        for _ in 0..ATTEMPTS {
+            undecided(approval.state)?;
+            let voted = self.voted(&approval, decider, (verdict, note), now).await;
+            match voted.as_ref().err().and_then(refused) {
+                Some(StoreError::Exists(_)) => {
+                    return Err(ApprovalError::Conflict("you have voted on it"));
+                }
+                // Decided, over, or one vote further meanwhile.
+                Some(StoreError::Unexpected(_)) => {
+                    approval = self.by_id(&id, now).await?.ok_or(ApprovalError::NotFound)?;
+                }
+                _ => {
+                    let state = voted?;
+                    let decided = self.by_id(&id, now).await?.ok_or(ApprovalError::NotFound)?;
+                    self.announce(&id, state);
+                    return Ok(decided);
+                }
             }
-            Err(StoreError::Unexpected(_)) => {
-                return Err(ApprovalError::Conflict(
-                    "it was decided or ran out meanwhile",
-                ));
-            }
-            Err(error) => return Err(error.into()),
         }
-        let decided = self.by_id(id, now).await?.ok_or(ApprovalError::NotFound)?;
-        let action = match decided.state {
-            ApprovalState::Approved => "approval.approved",
-            ApprovalState::Rejected => "approval.rejected",
-            _ => "approval.voted",
+        Err(ApprovalError::Conflict(
+            "it was decided or ran out meanwhile",
+        ))
+    }
+
+    /// One vote, its consequence and its record in one transaction, which comes to nothing when the
+    /// votes that `approval` knows of are not all there are.
+    async fn voted(
+        &self,
+        approval: &Approval,
+        decider: &Decider<'_>,
+        (verdict, note): (Verdict, Option<&str>),
+        now: Timestamp,
+    ) -> Result<ApprovalState, ApprovalError> {
+        let yes = approval
+            .votes
+            .iter()
+            .filter(|vote| vote.verdict == Verdict::Approve);
+        let enough = yes.count() + 1 >= usize::try_from(approval.required).unwrap_or(usize::MAX);
+        let (state, action) = match verdict {
+            Verdict::Reject => (ApprovalState::Rejected, "approval.rejected"),
+            Verdict::Approve if enough => (ApprovalState::Approved, "approval.approved"),
+            Verdict::Approve => (ApprovalState::Pending, "approval.voted"),
         };
-        self.record(action, &decided, decider.subject, note).await?;
-        self.announce(id, decided.state);
-        Ok(decided)
+        let then = Approval {
+            state,
+            ..approval.clone()
+        };
+        let record = Recorded {
+            action,
+            approval: &then,
+            actor: decider.subject,
+            note,
+        };
+        let batch = self.batch(&then, decider, (verdict, note), now);
+        self.change(batch, record).await.map(|()| state)
     }
 
     fn batch(
         &self,
-        id: &str,
+        then: &Approval,
         decider: &Decider<'_>,
         (verdict, note): (Verdict, Option<&str>),
         now: Timestamp,
     ) -> Vec<Statement> {
+        let id = then.id.as_str();
         let use_until = now
             .checked_add(self.config.use_within)
             .unwrap_or(Timestamp::MAX);
@@ -126,20 +165,24 @@ impl Approvals {
             .bind(verdict.as_str())
             .bind(note.map(|note| self.redactor.redact(note).into_owned()))
             .bind(micros(now))
+            .bind(decider.person.map(str::to_owned))
             .expect(1);
         let outcome = match verdict {
             Verdict::Reject => Statement::new(REJECT).bind(micros(now)).bind(id).expect(1),
             Verdict::Approve => Statement::new(APPROVE_IF_ENOUGH)
                 .bind(micros(now))
                 .bind(micros(use_until))
-                .bind(id),
+                .bind(id)
+                .expect(u64::from(then.state == ApprovalState::Approved)),
         };
         vec![lock, vote, outcome]
     }
 }
 
 fn may_decide(approval: &Approval, decider: &Decider<'_>) -> Result<(), ApprovalError> {
-    let own = [decider.subject, decider.name].contains(&approval.requester.as_ref());
+    let person = approval.requester_person.as_deref();
+    let same_person = person.is_some() && person == decider.person;
+    let own = same_person || [decider.subject, decider.name].contains(&approval.requester.as_ref());
     let may_be_own = approval.self_approval && approval.effect <= Effect::Mutate;
     if own && !may_be_own {
         return Err(ApprovalError::Forbidden(

@@ -1,7 +1,9 @@
 //! Time running out: an open request becomes a no.
 
-use super::{ApprovalError, ApprovalState, Approvals};
-use crate::store::{Statement, micros};
+use super::row::{approval, select};
+use super::{Approval, ApprovalError, ApprovalState, Approvals, Recorded, refused};
+use crate::store::{Statement, StoreError, micros};
+use jiff::Timestamp;
 use shared::tasks::Tasks;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +14,7 @@ const EVERY: Duration = Duration::from_secs(10);
 const PAGE: i64 = 200;
 
 const EXPIRE: &str = "UPDATE approvals SET state = 'expired', updated_at = $1 \
-     WHERE state IN ('pending', 'approved') AND expires_at <= $1 AND id IN \
-     (SELECT id FROM approvals WHERE state IN ('pending', 'approved') AND expires_at <= $1 \
-      ORDER BY expires_at LIMIT $2) RETURNING id";
+     WHERE id = $2 AND state IN ('pending', 'approved') AND expires_at <= $1";
 
 impl Approvals {
     /// Closes and records what is over. How many.
@@ -25,21 +25,36 @@ impl Approvals {
         let mut closed = 0;
         loop {
             let now = self.clock.now();
-            let expire = Statement::new(EXPIRE).bind(micros(now)).bind(PAGE);
-            let outcomes = self.store.write(vec![expire]).await?;
-            let rows = outcomes.into_iter().flat_map(|outcome| outcome.rows);
-            let mut page = 0;
-            for row in rows {
-                page += 1;
-                let id = row.text("id")?;
-                let approval = self.by_id(id, now).await?.ok_or(ApprovalError::NotFound)?;
-                self.record("approval.expired", &approval, "system:hub", None)
-                    .await?;
-                self.announce(id, ApprovalState::Expired);
+            let over = Statement::new(select!(
+                "WHERE state IN ('pending', 'approved') AND expires_at <= $1 \
+                 ORDER BY expires_at LIMIT $2"
+            ));
+            let rows = self.store.read(over.bind(micros(now)).bind(PAGE)).await?;
+            for row in &rows {
+                closed += usize::from(self.close(&approval(row, now)?, now).await?);
             }
-            closed += page;
-            if page < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+            if rows.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
                 return Ok(closed);
+            }
+        }
+    }
+
+    /// Closes one that is over; false when somebody else did.
+    async fn close(&self, over: &Approval, now: Timestamp) -> Result<bool, ApprovalError> {
+        let id = over.id.as_str();
+        let expire = Statement::new(EXPIRE).bind(micros(now)).bind(id).expect(1);
+        let record = Recorded {
+            action: "approval.expired",
+            approval: over,
+            actor: "system:hub",
+            note: None,
+        };
+        match self.change(vec![expire], record).await {
+            Err(error) if matches!(refused(&error), Some(StoreError::Unexpected(_))) => Ok(false),
+            changed => {
+                changed?;
+                self.announce(id, ApprovalState::Expired);
+                Ok(true)
             }
         }
     }

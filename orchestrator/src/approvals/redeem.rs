@@ -1,7 +1,7 @@
 //! The one use of an approval.
 
 use super::row::select;
-use super::{Approval, ApprovalError, ApprovalState, Approvals, Verdict};
+use super::{Approval, ApprovalError, ApprovalState, Approvals, Recorded, Verdict, refused};
 use crate::auth::Principal;
 use crate::policy::Request;
 use crate::store::{Statement, StoreError, micros};
@@ -24,7 +24,7 @@ impl Approvals {
     ///
     /// # Errors
     /// [`ApprovalError::Invalid`] when it does not fit, was used, or is over. After
-    /// [`ApprovalError::Audit`] it is used up and the call must not be made.
+    /// [`ApprovalError::Audit`] it may be used up, and the call must not be made.
     pub async fn redeem(&self, token: &str, request: &Request<'_>) -> Result<Grant, ApprovalError> {
         let now = self.clock.now();
         let approval = self.by_token(token, now).await?;
@@ -38,18 +38,23 @@ impl Approvals {
             .bind(request.tool.as_str())
             .bind(request.arguments_hash)
             .expect(1);
-        match self.store.write(vec![consume]).await {
-            Ok(_) => {}
-            Err(StoreError::Unexpected(_)) => return Err(ApprovalError::Invalid(USED)),
-            Err(error) => return Err(error.into()),
-        }
         let used = Approval {
             state: ApprovalState::Consumed,
             consumed_at: Some(now),
             ..approval
         };
-        self.record("approval.consumed", &used, &used.requester, None)
-            .await?;
+        let record = Recorded {
+            action: "approval.consumed",
+            approval: &used,
+            actor: &used.requester,
+            note: None,
+        };
+        match self.change(vec![consume], record).await {
+            Err(error) if matches!(refused(&error), Some(StoreError::Unexpected(_))) => {
+                return Err(ApprovalError::Invalid(USED));
+            }
+            changed => changed?,
+        }
         self.announce(&used.id, ApprovalState::Consumed);
         Ok(self.grant(&used, nonce, now))
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization_id, principal, requester, tool, service, effect, rule, arguments, \
+            "SELECT id, organization_id, principal, requester, requester_person, tool, service, effect, rule, arguments, \
              arguments_hash, summary, readiness, required, roles, self_approval, state, expires_at, \
              decided_at, consumed_at, correlation_id, created_at FROM approvals ",
             $rest
@@ -78,6 +78,7 @@ pub(super) fn approval(row: &Row, now: Timestamp) -> Result<Approval, StoreError
         organization: Arc::from(row.text("organization_id")?),
         requester: Arc::from(row.text("principal")?),
         requester_name: text("requester")?,
+        requester_person: row.optional_text("requester_person")?.map(Arc::from),
         tool: ToolId::parse(row.text("tool")?).or(Err(StoreError::Column("tool")))?,
         service: Arc::from(row.text("service")?),
         effect: Effect::parse(row.text("effect")?).ok_or(StoreError::Column("effect"))?,

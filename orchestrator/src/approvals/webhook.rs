@@ -5,6 +5,7 @@
 
 use super::decide::Decider;
 use super::{Approval, ApprovalError, Approvals, Verdict};
+use crate::auth::person_of;
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -99,6 +100,8 @@ impl Approvals {
         let subject = format!("webhook:{}", body.approver);
         let same_name = approval.requester_name.eq_ignore_ascii_case(&body.approver);
         let requester = Arc::clone(&approval.requester);
+        let person = person_of(&self.store, &approval.organization, &body.approver).await;
+        let person = person.map_err(ApprovalError::Store)?;
         let decider = Decider {
             subject: &subject,
             name: if same_name {
@@ -106,6 +109,7 @@ impl Approvals {
             } else {
                 &body.approver
             },
+            person: person.as_deref(),
             role: None,
         };
         let voice = (verdict, body.note.as_deref());

@@ -114,6 +114,24 @@ impl Audit {
             .await
     }
 
+    /// Records an event in one transaction with `statements`: both are on disk, or neither is.
+    ///
+    /// # Errors
+    /// [`AuditError::NotWritten`] holds what the store said of the statements, such as
+    /// [`StoreError::Unexpected`](crate::store::StoreError::Unexpected); nothing was written. After
+    /// [`AuditError::TimedOut`] both may still get to the disk.
+    pub async fn event_with(
+        &self,
+        event: Event,
+        statements: Vec<Statement>,
+    ) -> Result<(), AuditError> {
+        let draft = Draft::of_event(event, micros(self.clock.now()));
+        let (written, answer) = oneshot::channel();
+        let item = Item::coupled(draft, statements, written);
+        self.place(true).await?.send(item);
+        waited(answer).await
+    }
+
     /// Records an event some time soon, if there is room; floods are summed up. For what nobody may
     /// be kept waiting for, such as failed logins.
     pub fn note(&self, event: Event) {

@@ -8,7 +8,7 @@ use super::checkpoint::Checkpoint;
 use super::notes::Notes;
 use super::record::Draft;
 use crate::keys::HubKey;
-use crate::store::{Store, StoreError, micros};
+use crate::store::{Statement, Store, StoreError, micros};
 use batch::Batches;
 use shared::clock::SharedClock;
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub(in crate::audit) struct Item {
 enum Kind {
     /// Somebody waits; when it fails they are told, and it is forgotten.
     Durable(oneshot::Sender<Written>),
+    /// Somebody waits, and these statements stand or fall with the record.
+    Coupled(Vec<Statement>, oneshot::Sender<Written>),
     /// Nobody waits; when it fails it is kept and tried again.
     Queued,
     /// As queued, and summed up in floods.
@@ -55,6 +57,17 @@ impl Item {
         Self {
             draft,
             kind: Kind::Durable(waiter),
+        }
+    }
+
+    pub(in crate::audit) const fn coupled(
+        draft: Draft,
+        statements: Vec<Statement>,
+        waiter: oneshot::Sender<Written>,
+    ) -> Self {
+        Self {
+            draft,
+            kind: Kind::Coupled(statements, waiter),
         }
     }
 
@@ -73,7 +86,7 @@ impl Item {
     }
 
     const fn is_urgent(&self) -> bool {
-        matches!(self.kind, Kind::Durable(_))
+        matches!(self.kind, Kind::Durable(_) | Kind::Coupled(..))
     }
 }
 
@@ -174,10 +187,14 @@ impl State {
         let now = micros(self.clock.now());
         let summaries = self.notes.summaries(now);
         let mut items = Vec::with_capacity(self.waiting.len() + summaries.len());
+        let mut coupled = Vec::new();
         for item in self.waiting.drain(..) {
             match item.kind {
                 Kind::Note => items.extend(self.notes.admit(item.draft).map(Item::queued)),
                 Kind::Durable(_) | Kind::Queued => items.push(item),
+                Kind::Coupled(statements, waiter) => {
+                    coupled.push((item.draft, statements, waiter));
+                }
             }
         }
         items.extend(summaries.into_iter().map(Item::queued));
@@ -187,6 +204,12 @@ impl State {
                 .commit(items.iter().map(|item| &item.draft))
                 .await;
             self.settle(items, written).await;
+        }
+        for (draft, statements, waiter) in coupled {
+            let written = self.batches.commit_with(statements, &draft).await;
+            let written = written.map(|checkpoint| self.unsaved = Some(checkpoint));
+            // The caller may have given up waiting; what was written stands.
+            drop(waiter.send(written.map_err(Arc::new)));
         }
         self.renew_file(FILE_PERIOD).await;
     }
@@ -202,7 +225,9 @@ impl State {
         for item in items {
             match item.kind {
                 // The caller may have given up waiting.
-                Kind::Durable(waiter) => drop(waiter.send(written.clone())),
+                Kind::Durable(waiter) | Kind::Coupled(_, waiter) => {
+                    drop(waiter.send(written.clone()));
+                }
                 Kind::Queued | Kind::Note if written.is_err() => self.waiting.push(item),
                 Kind::Queued | Kind::Note => {}
             }

@@ -187,7 +187,7 @@ impl Auth {
     }
 
     async fn look_up(&self, hash: &KeyHash) -> Result<Found, StoreError> {
-        let sql = "SELECT k.id, k.name, k.organization_id, k.key_type, k.role, k.permissions, \
+        let sql = "SELECT k.id, k.name, k.user_id, k.organization_id, k.key_type, k.role, k.permissions, \
                    k.rate_limit, k.expires_at, k.is_active, o.is_active AS organization_is_active, \
                    COALESCE(k.namespace_id, n.id, 'default') AS namespace_id \
                    FROM api_keys k JOIN organizations o ON o.id = k.organization_id \
@@ -230,6 +230,7 @@ fn known(row: &Row) -> Result<Known, StoreError> {
     let principal = Principal {
         id: Arc::from(format!("key:{key}").as_str()),
         name: Arc::from(row.text("name")?),
+        person: row.optional_text("user_id")?.map(Arc::from),
         organization: Arc::from(row.text("organization_id")?),
         namespace: Arc::from(row.text("namespace_id")?),
         role: Role::parse(row.text("role")?).ok_or(StoreError::Column("role"))?,

@@ -2,6 +2,7 @@
 
 use super::authenticate::{Auth, permissions};
 use super::key_text::{self, NoRandomness};
+use super::people;
 use super::{InvalidPermission, Permissions, Principal, Role};
 use crate::store::{Listed, Page, Row, Statement, StoreError, micros, moment};
 use jiff::Timestamp;
@@ -50,6 +51,9 @@ pub struct NewKey {
     pub name: String,
     /// For people; at most 1000 bytes.
     pub description: Option<String>,
+    /// Whose key it is: id or email address of a person; `None` means the maker's own. Only an admin
+    /// names somebody else.
+    pub user: Option<String>,
     /// Kind.
     pub kind: KeyKind,
     /// Slug or id of a namespace of the maker's organisation; `None` means its default one.
@@ -72,6 +76,7 @@ impl NewKey {
         Self {
             name: name.into(),
             description: None,
+            user: None,
             kind: KeyKind::User,
             namespace: None,
             permissions: vec!["read".to_owned()],
@@ -100,6 +105,8 @@ pub struct KeyRecord {
     pub name: String,
     /// For people.
     pub description: Option<String>,
+    /// Id of the person it belongs to; `None` when it names none.
+    pub user: Option<String>,
     /// The 8 characters after `wgk_`.
     pub prefix: String,
     /// Kind.
@@ -156,7 +163,7 @@ pub enum KeyError {
     Store(#[from] StoreError),
 }
 
-const COLUMNS: &str = "id, name, description, prefix, key_type, role, organization_id, namespace_id, \
+const COLUMNS: &str = "id, user_id, name, description, prefix, key_type, role, organization_id, namespace_id, \
                        permissions, rate_limit, expires_at, last_used_at, is_active, created_by, \
                        created_at, revoked_at";
 
@@ -170,11 +177,15 @@ impl Auth {
         let namespace = self.namespace_id(by, new.namespace.as_deref()).await?;
         let made = key_text::generate().map_err(KeyError::Randomness)?;
         let now = micros(self.clock.now());
+        let owner = match new.kind {
+            KeyKind::User => people::owner(&self.store, by, new.user.as_deref(), now).await?,
+            KeyKind::A2a => None,
+        };
         let texts: Vec<String> = granted.texts().collect();
         let sql = "INSERT INTO api_keys (id, organization_id, namespace_id, name, description, \
                    key_hash, prefix, key_type, role, permissions, rate_limit, expires_at, \
-                   created_by, created_at, updated_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14)";
+                   created_by, created_at, updated_at, user_id) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15)";
         let id = uuid::Uuid::now_v7().to_string();
         let insert = Statement::new(sql)
             .bind(id.as_str())
@@ -190,7 +201,8 @@ impl Auth {
             .bind(i64::from(new.rate_limit))
             .bind(now.saturating_add(i64::from(new.expires_in_days) * DAY_MICROS))
             .bind(by.id.as_ref())
-            .bind(now);
+            .bind(now)
+            .bind(owner.as_deref().map(str::to_owned));
         self.store.write(vec![insert]).await?;
         let record = self.key(by, &id).await?;
         Ok(IssuedKey {
@@ -345,6 +357,7 @@ fn record(row: &Row) -> Result<KeyRecord, StoreError> {
         id: text("id")?,
         name: text("name")?,
         description: optional("description")?,
+        user: optional("user_id")?,
         prefix: text("prefix")?,
         kind: KeyKind::parse(row.text("key_type")?).ok_or(StoreError::Column("key_type"))?,
         role: Role::parse(row.text("role")?).ok_or(StoreError::Column("role"))?,

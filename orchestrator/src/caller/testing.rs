@@ -10,6 +10,7 @@ pub(crate) fn principal(id: &str) -> Principal {
     Principal {
         id: id.into(),
         name: "test".into(),
+        person: None,
         organization: "default".into(),
         namespace: "default".into(),
         role: Role::User,

@@ -37,6 +37,10 @@ pub(super) struct CreateArgs {
     /// Permissions such as `read,execute,approvals:approve`.
     #[arg(long, value_delimiter = ',')]
     permissions: Vec<String>,
+    /// Whose key it is: the id or email address of a person, who cannot decide what another key of
+    /// theirs asks for.
+    #[arg(long)]
+    user: Option<String>,
     /// Calls a minute; 0 means unlimited.
     #[arg(long, default_value_t = 100)]
     rate_limit: u32,
@@ -55,6 +59,7 @@ pub(super) async fn run(context: &Context, command: KeysCommand) -> Result<ExitC
             let body = json!({
                 "name": args.name, "role": args.role, "permissions": permissions(&args)?,
                 "rate_limit": args.rate_limit, "expires_in_days": args.expires_in_days,
+                "user_id": args.user,
             });
             let made = context.client()?.post("/auth/api-keys", &body).await?;
             show_issued(context, &made);
@@ -134,6 +139,7 @@ fn created(issued: &IssuedKey, operator: &Principal) -> Event {
 fn new_key(args: &CreateArgs) -> Result<NewKey, Failure> {
     Ok(NewKey {
         kind: KeyKind::User,
+        user: args.user.clone(),
         permissions: permissions(args)?,
         rate_limit: args.rate_limit,
         expires_in_days: args.expires_in_days,

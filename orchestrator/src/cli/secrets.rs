@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
 use serde_json::json;
+use shared::secret::{FileThenEnvironment, SecretProvider};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,12 +16,18 @@ use std::process::ExitCode;
 pub(super) enum SecretsCommand {
     /// Make what is missing: `secret_key`, `spoke_token`, `call_key` and `call_key.pub`.
     Generate,
+    /// Print the secret that signs decisions of another system, derived from the secret key.
+    Webhook,
 }
 
-pub(super) fn run(
-    context: &Context,
-    SecretsCommand::Generate: &SecretsCommand,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(context: &Context, command: &SecretsCommand) -> Result<ExitCode, Failure> {
+    match command {
+        SecretsCommand::Generate => make(context),
+        SecretsCommand::Webhook => webhook(context),
+    }
+}
+
+fn make(context: &Context) -> Result<ExitCode, Failure> {
     let loaded = config::read(&context.environment, context.global.config.as_deref());
     // A fresh machine has no settings yet; the folder is all that is needed here.
     let paths = loaded
@@ -36,6 +43,20 @@ pub(super) fn run(
                 [] => "nothing to make; every secret is there".into(),
                 names => format!("made {} in {}", names.join(", "), folder.display()),
             }
+        });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn webhook(context: &Context) -> Result<ExitCode, Failure> {
+    let secrets = FileThenEnvironment::new(context.environment.clone());
+    let installation = secrets
+        .require("SECRET_KEY")
+        .map_err(|error| Failure::config(&error))?;
+    let secret = crate::keys::webhook_secret(&installation);
+    context
+        .output
+        .show(&json!({ "secret": secret.expose() }), |_| {
+            secret.expose().to_owned()
         });
     Ok(ExitCode::SUCCESS)
 }

@@ -25,6 +25,10 @@ pub(super) struct UpArgs {
 
 /// How long children may take to end after SIGTERM.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
+/// Pause before the first look whether the hub is ready; doubles.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// Longest such pause.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 /// How long the hub may take to become ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -131,9 +135,10 @@ fn programs(
 
 async fn wait_until_ready(client: &HubClient) -> Result<(), Failure> {
     let deadline = Instant::now() + READY_WITHIN;
-    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    let mut pause = FIRST_LOOK;
     loop {
-        ticks.tick().await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_LOOK);
         match client.get("/ready").await {
             Ok(_) => return Ok(()),
             Err(failure) if Instant::now() > deadline => {

@@ -9,13 +9,16 @@ use crate::error::CallError;
 use crate::ledger::{Begun, Ticket};
 use crate::policy::{Ask, Permit, Subject};
 use crate::upstream::UpstreamError;
-use shared::tool::{Assessment, Output};
+use shared::tool::{Assessment, Output, declines_approval};
 use std::sync::Arc;
 
 impl Gateway {
     /// Turns the caller's approval token into a permit, or opens a request and says so.
     pub(super) async fn approved(&self, call: &Judged, ask: Ask) -> Result<Permit, CallError> {
         let Some(token) = &call.approval_token else {
+            if declines_approval(&call.arguments) {
+                return Err(CallError::Denied(ask.declined()));
+            }
             return Err(self.request(call, &ask).await);
         };
         let grant = self

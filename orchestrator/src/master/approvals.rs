@@ -247,6 +247,7 @@ fn reader(call: &Call) -> Result<Principal, ToolError> {
     Ok(Principal {
         id: call.principal.as_str().into(),
         name: call.principal.as_str().into(),
+        person: None,
         organization: call.organization.as_str().into(),
         namespace: call.namespace.as_str().into(),
         role: Role::Viewer,

@@ -160,6 +160,16 @@ impl Ask {
         &self.rule
     }
 
+    /// The no to a caller who would rather be refused than have people asked.
+    #[must_use]
+    pub fn declined(self) -> Denial {
+        Denial {
+            rule: self.rule,
+            message: "this call needs an approval, and requires_approval=false asks for none"
+                .to_owned(),
+        }
+    }
+
     /// Turns the redeemed approval of exactly this call into a permit.
     ///
     /// # Errors

@@ -217,55 +217,38 @@ impl Connection {
     }
 }
 
-async fn run_sqlite(
-    connection: &mut SqliteConnection,
-    statement: &Statement,
-) -> Result<Outcome, sqlx::Error> {
-    let mut query = sqlx::query(statement.sql());
-    for argument in &statement.arguments {
-        query = match argument.clone() {
-            Argument::Null => query.bind(None::<String>),
-            Argument::NullInteger => query.bind(None::<i64>),
-            Argument::Text(text) => query.bind(text),
-            Argument::Integer(value) => query.bind(value),
-            Argument::Bytes(bytes) => query.bind(bytes),
-        };
-    }
-    let mut outcome = Outcome::default();
-    let mut parts = connection.fetch_many(query);
-    while let Some(part) = parts.try_next().await? {
-        match part {
-            Either::Left(result) => outcome.touched += result.rows_affected(),
-            Either::Right(row) => outcome.rows.push(sqlite_row(&row)?),
+/// The same steps for either database: bind, run, gather.
+macro_rules! runner {
+    ($name:ident, $connection:ty, $row:ident) => {
+        async fn $name(
+            connection: &mut $connection,
+            statement: &Statement,
+        ) -> Result<Outcome, sqlx::Error> {
+            let mut query = sqlx::query(statement.sql());
+            for argument in &statement.arguments {
+                query = match argument.clone() {
+                    Argument::Null => query.bind(None::<String>),
+                    Argument::NullInteger => query.bind(None::<i64>),
+                    Argument::Text(text) => query.bind(text),
+                    Argument::Integer(value) => query.bind(value),
+                    Argument::Bytes(bytes) => query.bind(bytes),
+                };
+            }
+            let mut outcome = Outcome::default();
+            let mut parts = connection.fetch_many(query);
+            while let Some(part) = parts.try_next().await? {
+                match part {
+                    Either::Left(result) => outcome.touched += result.rows_affected(),
+                    Either::Right(row) => outcome.rows.push($row(&row)?),
+                }
+            }
+            Ok(outcome)
         }
-    }
-    Ok(outcome)
+    };
 }
 
-async fn run_postgres(
-    connection: &mut PgConnection,
-    statement: &Statement,
-) -> Result<Outcome, sqlx::Error> {
-    let mut query = sqlx::query(statement.sql());
-    for argument in &statement.arguments {
-        query = match argument.clone() {
-            Argument::Null => query.bind(None::<String>),
-            Argument::NullInteger => query.bind(None::<i64>),
-            Argument::Text(text) => query.bind(text),
-            Argument::Integer(value) => query.bind(value),
-            Argument::Bytes(bytes) => query.bind(bytes),
-        };
-    }
-    let mut outcome = Outcome::default();
-    let mut parts = connection.fetch_many(query);
-    while let Some(part) = parts.try_next().await? {
-        match part {
-            Either::Left(result) => outcome.touched += result.rows_affected(),
-            Either::Right(row) => outcome.rows.push(postgres_row(&row)?),
-        }
-    }
-    Ok(outcome)
-}
+runner!(run_sqlite, SqliteConnection, sqlite_row);
+runner!(run_postgres, PgConnection, postgres_row);
 
 fn sqlite_row(row: &SqliteRow) -> Result<Row, sqlx::Error> {
     let mut values = HashMap::with_capacity(row.len());

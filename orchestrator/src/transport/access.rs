@@ -20,6 +20,8 @@ use shared::error::Code;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Slug or id of the namespace a request works in.
+const NAMESPACE: HeaderName = HeaderName::from_static("x-namespace");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
@@ -81,6 +83,7 @@ impl Guard {
     ) -> Result<(Caller, Allowance), Refusal> {
         let principal = self.hub.authenticate(seen, headers).await?;
         self.need.check(&principal)?;
+        let principal = self.hub.in_namespace(principal, headers).await?;
         let limits = &self.hub.gateway.limits;
         let allowance = limits
             .admit_endpoint(&principal.id, &seen.endpoint, self.per_minute)
@@ -137,6 +140,33 @@ impl Hub {
                 ))
             }
             Err(error) => Err(self.unauthenticated(&error, seen)),
+        }
+    }
+
+    /// The principal in the namespace the request names; in its own when it names none.
+    async fn in_namespace(
+        &self,
+        principal: Arc<Principal>,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Principal>, Refusal> {
+        let Some(named) = headers.get(NAMESPACE) else {
+            return Ok(principal);
+        };
+        let found = match named.to_str() {
+            Ok(name) => self.gateway.auth.in_namespace(principal, name).await,
+            Err(_not_text) => Ok(None),
+        };
+        match found {
+            Ok(found) => {
+                found.ok_or_else(|| Refusal::new(Code::NotFound, "there is no such namespace"))
+            }
+            Err(error) => {
+                tracing::error!(event = "namespaces_failed", %error, "a namespace could not be looked up");
+                Err(Refusal::new(
+                    Code::ServiceUnavailable,
+                    "the namespace could not be looked up",
+                ))
+            }
         }
     }
 

@@ -44,7 +44,8 @@ pub struct Edge {
 /// Routes whose handler bounds its own time: tool calls and streams.
 const OWN_TIME: [&str; 3] = ["/mcp", "/mcp/execute", "/mcp/tools/execute"];
 /// Probes are asked by address and by service name, so their `Host` is not looked at.
-const PROBES: [&str; 3] = ["/health", "/ready", "/metrics"];
+const PROBES: [&str; 3] = ["/health", READY, "/metrics"];
+const READY: &str = "/ready";
 
 /// The way of a request to its handler and of the answer back.
 pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
@@ -139,7 +140,9 @@ fn log(seen: &Seen, method: &str, status: StatusCode) {
     let duration_ms = seen.started.elapsed().as_millis();
     let duration_ms = u64::try_from(duration_ms).unwrap_or(u64::MAX);
     let (endpoint, status) = (&*seen.endpoint, status.as_u16());
-    if status >= 500 {
+    // Not ready is an answer to that question, not a failure.
+    let answered = status < 400 || endpoint == READY;
+    if !answered && status >= 500 {
         tracing::warn!(
             event = "http_request",
             method,
@@ -148,7 +151,7 @@ fn log(seen: &Seen, method: &str, status: StatusCode) {
             duration_ms,
             "request failed"
         );
-    } else if status >= 400 {
+    } else if !answered {
         tracing::info!(
             event = "http_request",
             method,

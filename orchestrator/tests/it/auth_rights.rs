@@ -2,7 +2,7 @@
 
 use crate::auth_keys::{admin, auth};
 use crate::fixture::Fixture;
-use orchestrator::auth::{KeyError, KeyKind, NewKey, Permissions, Principal, Role};
+use orchestrator::auth::{KeyError, KeyKind, NewKey, Permissions, Presented, Principal, Role};
 use orchestrator::store::{Page, Statement};
 use std::time::Duration;
 
@@ -101,4 +101,35 @@ async fn keys_are_listed_and_revoked_inside_their_organization() {
         assert!(matches!(refused, Err(KeyError::NotFound)), "{refused:?}");
     }
     assert!(auth.key(&admin(), &ids[0]).await.unwrap().is_active);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_a_person_an_admin_names() {
+    let fixture = Fixture::new().await;
+    let auth = auth(&fixture);
+    let key_for = |user: &str| {
+        let mut new = NewKey::named("own");
+        new.user = Some(user.to_owned());
+        new
+    };
+    let first = auth.create_key(&admin(), key_for("ann@example.com")).await;
+    let first = first.unwrap();
+    let second = auth.create_key(&admin(), key_for("Ann@Example.com")).await;
+    let ann = first.record.user.clone().unwrap();
+    assert_eq!(second.unwrap().record.user.as_deref(), Some(ann.as_str()));
+    let presented = Presented::key(first.text);
+    let known = auth.authenticate(&presented).await.unwrap();
+    assert_eq!(known.person.as_deref(), Some(ann.as_str()));
+    // What she makes is hers; nobody is made somebody else.
+    let made = auth
+        .create_key(&known, NewKey::named("more"))
+        .await
+        .unwrap();
+    assert_eq!(made.record.user.as_deref(), Some(ann.as_str()));
+    let other = auth.create_key(&known, key_for("bob@example.com")).await;
+    assert!(matches!(other, Err(KeyError::Escalation(_))));
+    for odd in ["nobody", "a@b@c", "@b", "a b@c"] {
+        let refused = auth.create_key(&admin(), key_for(odd)).await;
+        assert!(matches!(refused, Err(KeyError::Invalid { .. })), "{odd}");
+    }
 }

@@ -24,6 +24,7 @@ mod mcp_stdio;
 mod operations;
 mod postgres;
 mod rest;
+mod rest_management;
 mod rest_tools;
 mod store_contract;
 mod trail;

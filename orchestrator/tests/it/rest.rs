@@ -35,7 +35,7 @@ async fn health_has_its_shape_and_details_are_for_readers() {
     assert_eq!(answer.status, 200);
     let health = answer.json();
     assert_eq!(health["status"], "healthy");
-    for check in ["database", "cache", "filesystem", "plugins", "services"] {
+    for check in ["database", "cache", "filesystem", "services"] {
         assert_eq!(health["checks"][check], "ok", "{check}");
     }
     assert!(health["uptime_seconds"].is_u64() && health.get("details").is_none());

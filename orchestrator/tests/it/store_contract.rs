@@ -108,11 +108,11 @@ async fn schema_goes_up_and_down(url: &DatabaseUrl) {
     assert_eq!(migrate::down(url, usize::MAX).await.unwrap(), [0_i64; 0]);
     assert_eq!(migrate::up(url, 1).await.unwrap(), [1]);
     assert_eq!(migrate::down(url, 1).await.unwrap(), [1]);
-    let all: Vec<i64> = (1..=7).collect();
+    let all: Vec<i64> = (1..=8).collect();
     assert_eq!(migrate::up(url, usize::MAX).await.unwrap(), all);
     let states = migrate::status(url).await.unwrap();
     assert!(states.iter().all(|step| step.applied_at.is_some()));
-    assert_eq!(migrate::down(url, 1).await.unwrap(), [7]);
+    assert_eq!(migrate::down(url, 1).await.unwrap(), [8]);
     assert!(
         migrate::status(url)
             .await
@@ -124,7 +124,7 @@ async fn schema_goes_up_and_down(url: &DatabaseUrl) {
     );
     assert_eq!(
         migrate::down(url, usize::MAX).await.unwrap(),
-        [6, 5, 4, 3, 2, 1]
+        [7, 6, 5, 4, 3, 2, 1]
     );
     assert!(
         migrate::status(url)

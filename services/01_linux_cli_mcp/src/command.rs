@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[serde(default = "yes")]
     #[expect(
         dead_code,
-        reason = "for the gate that opens approval requests, which comes before"
+        reason = "read by the gates that open approval requests, which come before"
     )]
     requires_approval: bool,
 }

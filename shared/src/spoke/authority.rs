@@ -11,7 +11,7 @@ use super::output;
 use crate::call_token::{Authority, TokenError, TokenFor};
 use crate::error::Code;
 use crate::grant::{Grant, GrantedCall};
-use crate::tool::{Assessment, Call, Effect, ToolError};
+use crate::tool::{Assessment, Call, Effect, ToolError, declines_approval};
 use bytes::Bytes;
 
 /// The principal of calls that come without a hub: whoever has the spoke's key.
@@ -138,6 +138,12 @@ pub(super) async fn authorise(
         key: call.idempotency_key.as_deref().unwrap_or_default(),
     };
     match proof {
+        Proof::Direct {
+            approval_token: None,
+        } if declines_approval(subject.arguments) => {
+            let message = "this call needs an approval, and requires_approval=false asks for none";
+            return Err(ToolError::refused(Code::AccessDenied, message).into());
+        }
         Proof::Direct {
             approval_token: None,
         } => return Err(ask(core, approved, subject, &assessment).await),

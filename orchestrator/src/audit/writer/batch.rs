@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// How often a batch is linked again because another process wrote in between.
 const ATTEMPTS: u32 = 8;
+/// The same for a record with statements of its own.
+const COUPLED_ATTEMPTS: u32 = 4;
 /// Rows per statement. Few different texts, so that the database prepares each once.
 const CHUNKS: [usize; 4] = [100, 25, 5, 1];
 
@@ -38,8 +40,26 @@ impl Batches {
     ) -> Result<Checkpoint, StoreError> {
         let mut attempt = 1;
         loop {
-            match self.try_commit(drafts.clone()).await {
+            match self.try_commit(Vec::new(), drafts.clone()).await {
                 Err(StoreError::Exists(_)) if attempt < ATTEMPTS => attempt += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Writes one record in one transaction with `statements`, which stand or fall with it. A unique
+    /// rule they break looks like another process that was faster, so it takes some attempts to be
+    /// believed.
+    pub(in crate::audit::writer) async fn commit_with(
+        &mut self,
+        statements: Vec<Statement>,
+        draft: &Draft,
+    ) -> Result<Checkpoint, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let one = std::iter::once(draft);
+            match self.try_commit(statements.clone(), one).await {
+                Err(StoreError::Exists(_)) if attempt < COUPLED_ATTEMPTS => attempt += 1,
                 result => return result,
             }
         }
@@ -47,6 +67,7 @@ impl Batches {
 
     async fn try_commit<'a>(
         &mut self,
+        mut batch: Vec<Statement>,
         drafts: impl Iterator<Item = &'a Draft>,
     ) -> Result<Checkpoint, StoreError> {
         // Taken out: unless all goes well, the end of the chain is read anew the next time.
@@ -60,7 +81,7 @@ impl Batches {
             .collect();
         let now = micros(self.writer.clock.now());
         let checkpoint = Checkpoint::sign(&end, now, &self.writer.key);
-        let mut batch = self.inserts_of(entries);
+        batch.extend(self.inserts_of(entries));
         batch.push(checkpoint.upsert());
         self.writer.store.write(batch).await?;
         self.head = Some(end);

@@ -54,6 +54,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(5, "effects", "0005_effects"),
     step!(6, "tools", "0006_tools"),
     step!(7, "sessions", "0007_sessions"),
+    step!(8, "people", "0008_people"),
 ];
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ fn principal(id: &str) -> Principal {
     Principal {
         id: Arc::from(id),
         name: Arc::from(id),
+        person: None,
         organization: Arc::from("default"),
         namespace: Arc::from("default"),
         role: crate::auth::Role::User,

@@ -200,3 +200,61 @@ async fn a_signed_message_decides_once_and_within_five_minutes() {
         Err(WebhookError::Approval(ApprovalError::Conflict(_)))
     ));
 }
+
+/// Acceptance: 346
+#[tokio::test]
+async fn one_person_with_two_keys_is_one_person() {
+    let fixture = Fixture::new().await;
+    let desk = Desk::open(fixture.store.clone(), "persons").await;
+    let mut asked = Asked::by("key:1", "h");
+    asked.person = Some("user-1");
+    asked.terms = "{approvers: 2}";
+    let asked = desk.ask_for(asked).await.unwrap();
+    let by = async |key: &str, person: Option<&str>| {
+        let mut principal = desk.principal(key);
+        principal.person = person.map(Into::into);
+        let approvals = &desk.approvals;
+        approvals
+            .decide(&asked.id, &principal, Verdict::Approve, None)
+            .await
+    };
+    let own = by("key:boss", Some("user-1")).await;
+    assert!(matches!(own, Err(ApprovalError::Forbidden(_))), "{own:?}");
+    let first = by("key:boss", Some("user-2")).await.unwrap();
+    assert_eq!(first.state, ApprovalState::Pending);
+    let again = by("key:boss-2", Some("user-2")).await;
+    assert!(
+        matches!(again, Err(ApprovalError::Conflict(_))),
+        "{again:?}"
+    );
+    let other = by("key:helper", None).await.unwrap();
+    assert_eq!(other.state, ApprovalState::Approved);
+}
+
+/// Acceptance: 99
+#[tokio::test]
+async fn a_decision_that_cannot_be_recorded_is_not_made() {
+    let fixture = Fixture::new().await;
+    let desk = Desk::open(fixture.store.clone(), "atomic").await;
+    let asked = desk.ask("key:1", "h").await.unwrap();
+    let run = async |sql: &'static str| {
+        let statement = orchestrator::store::Statement::new(sql);
+        fixture.store.write(vec![statement]).await.unwrap();
+    };
+    run("CREATE TRIGGER no_yes BEFORE INSERT ON audit_logs \
+         WHEN NEW.action = 'approval.approved' BEGIN SELECT RAISE(ABORT, 'no'); END")
+    .await;
+    let failed = desk.decide(&asked.id, "key:boss", Verdict::Approve).await;
+    assert!(matches!(failed, Err(ApprovalError::Audit(_))), "{failed:?}");
+    let boss = desk.principal("key:boss");
+    let stands = desk.approvals.get(&asked.id, &boss).await.unwrap();
+    assert_eq!(
+        (stands.state, stands.votes.len()),
+        (ApprovalState::Pending, 0)
+    );
+    run("DROP TRIGGER no_yes").await;
+    let decided = desk.decide(&asked.id, "key:boss", Verdict::Approve).await;
+    assert_eq!(decided.unwrap().state, ApprovalState::Approved);
+    let expected = ["approval.requested key:1", "approval.approved key:boss"];
+    assert_eq!(desk.trail(&asked.id).await, expected);
+}

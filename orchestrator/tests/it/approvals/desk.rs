@@ -33,6 +33,8 @@ const USUAL: &str = "{approvers: 1}";
 /// One call that asks.
 pub(crate) struct Asked<'a> {
     pub(crate) requester: &'a str,
+    /// Id of the person behind the requester.
+    pub(crate) person: Option<&'a str>,
     pub(crate) tool: &'a str,
     pub(crate) hash: &'a str,
     pub(crate) effect: Effect,
@@ -46,6 +48,7 @@ impl<'a> Asked<'a> {
     pub(crate) fn by(requester: &'a str, hash: &'a str) -> Self {
         Self {
             requester,
+            person: None,
             tool: "os.linux.runCommand",
             hash,
             effect: Effect::Mutate,
@@ -105,6 +108,7 @@ impl Desk {
         Principal {
             id: id.into(),
             name: format!("name of {id}").as_str().into(),
+            person: None,
             organization: self.organization.as_str().into(),
             namespace: "default".into(),
             role: if id.contains("boss") {
@@ -136,7 +140,11 @@ impl Desk {
     }
 
     pub(crate) async fn ask_for(&self, asked: Asked<'_>) -> Result<Approval, ApprovalError> {
-        let caller = self.caller(asked.requester);
+        let mut caller = self.caller(asked.requester);
+        if asked.person.is_some() {
+            let principal = Arc::make_mut(&mut caller.principal);
+            principal.person = asked.person.map(Into::into);
+        }
         let tool = ToolId::parse(asked.tool).unwrap();
         let ask = self.question(&caller, &tool, &asked);
         let assessment = Assessment {
