@@ -7,6 +7,9 @@ pub mod model;
 
 mod catalogue;
 mod complaint;
+mod read;
+mod text;
 
 pub use catalogue::{Catalogue, NoCatalogue, ProcessKind, ToolView};
 pub use complaint::Complaint;
+pub use text::{MAX_DEPTH, MAX_TEXT, MAX_VALUES};
