@@ -112,6 +112,15 @@ fn mcp_routes() -> Vec<Route> {
         Route::delete("/mcp", mcp::delete)
             .needs(Need::Credential)
             .says("MCP: end a session"),
+        Route::post("/servers/{id}/mcp", mcp::post_to)
+            .needs(Need::Credential)
+            .says("MCP: one message to one server, under its own names"),
+        Route::get("/servers/{id}/mcp", mcp::get)
+            .needs(Need::Credential)
+            .says("MCP: the stream of a session"),
+        Route::delete("/servers/{id}/mcp", mcp::delete)
+            .needs(Need::Credential)
+            .says("MCP: end a session"),
     ]
 }
 

@@ -6,7 +6,10 @@
 
 pub mod access;
 pub mod address;
+mod approving;
+pub mod asking;
 pub mod body;
+pub mod changes;
 pub mod cors;
 pub mod edge;
 pub mod envelope;
@@ -16,6 +19,7 @@ pub mod exchange;
 pub mod fault;
 pub mod frame;
 pub mod headers;
+pub mod held;
 mod legacy;
 mod listen;
 pub mod lists;
@@ -23,17 +27,23 @@ pub mod mcp;
 pub mod meta;
 mod methods;
 mod modern;
+pub mod offering;
 pub mod origin;
+pub mod passed;
 mod readiness;
 pub mod refusal;
 pub mod render;
 pub mod reports;
 pub mod revision;
+pub mod scope;
 pub mod seen;
 pub mod sessions;
 pub mod settings;
+pub mod splice;
 pub mod sse;
 pub mod stdio;
+mod talk;
+mod work;
 
 pub use readiness::Readiness;
 pub use settings::HttpSettings;
@@ -42,8 +52,12 @@ use crate::gateway::Gateway;
 use crate::keys::Seal;
 use crate::registry::Registry;
 use crate::store::Store;
+use held::Held;
 use lists::Lists;
+use refusal::Refusal;
+use scope::Scope;
 use sessions::Sessions;
+use shared::error::Code;
 use shared::secret::Secret;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -69,6 +83,7 @@ pub struct Hub {
     /// Legacy sessions; [`Sessions::start_jobs`] has to be called.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
+    held: Arc<Held>,
     streams: Arc<Semaphore>,
 }
 
@@ -92,9 +107,25 @@ impl Hub {
             seal: Arc::new(Seal::fleeting()),
             sessions: Arc::new(sessions),
             lists: Arc::default(),
+            held: Arc::default(),
             streams: Arc::new(Semaphore::new(settings.max_streams)),
             settings: Arc::new(settings),
         }
+    }
+
+    /// One service as an endpoint of its own, by its name.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub fn server(&self, name: &str) -> Result<Scope, Refusal> {
+        let snapshot = self.gateway.router.snapshot();
+        let mut routes = snapshot.routes().iter().map(|route| &route.service);
+        let mut sources = snapshot.sources().iter().map(|source| &source.service);
+        let known = routes.find(|service| ***service == *name);
+        let known = known.or_else(|| sources.find(|service| ***service == *name));
+        let service =
+            known.ok_or_else(|| Refusal::new(Code::ServerNotFound, "there is no such server"))?;
+        Ok(Scope::of(Arc::clone(service)))
     }
 
     /// Streams that are open now.

@@ -35,6 +35,8 @@ pub mod code {
     pub const INTERNAL: i32 = -32603;
     /// An upstream or tool failure.
     pub const SERVER: i32 = -32000;
+    /// No such resource (before 2026-07-28).
+    pub const RESOURCE_NOT_FOUND: i32 = -32002;
     /// A header differs from the body (revision 2026-07-28).
     pub const HEADER_MISMATCH: i32 = -32020;
     /// The request needs a client capability that was not declared (2026-07-28).
@@ -156,6 +158,15 @@ pub struct Params<'a> {
     /// `subscriptions/listen`: what the client wants to hear of.
     #[serde(default, borrow)]
     pub notifications: Option<&'a RawValue>,
+    /// A call made again after `input_required`, `tasks/update`: the client's answers, by key.
+    #[serde(default, borrow, rename = "inputResponses")]
+    pub input_responses: Option<&'a RawValue>,
+    /// A call made again after `input_required`: what the server gave to be brought back.
+    #[serde(default, borrow, rename = "requestState")]
+    pub request_state: Option<&'a RawValue>,
+    /// All of it, as it was sent; `None` when there was none.
+    #[serde(skip)]
+    pub raw: Option<&'a RawValue>,
 }
 
 /// Keeps `null` apart from absence.

@@ -42,7 +42,19 @@ pub struct Edge {
 }
 
 /// Routes whose handler bounds its own time: tool calls and streams.
-const OWN_TIME: [&str; 3] = ["/mcp", "/mcp/execute", "/mcp/tools/execute"];
+const OWN_TIME: [&str; 9] = [
+    "/mcp",
+    "/mcp/execute",
+    "/mcp/tools/execute",
+    "/sse",
+    "/ws",
+    "/rpc",
+    "/rpc/batch",
+    "/messages",
+    "/search/mcp",
+];
+/// The routes of one server, all of which bound their own time.
+const SERVERS: &str = "/servers/";
 /// Probes are asked by address and by service name, so their `Host` is not looked at.
 const PROBES: [&str; 3] = ["/health", READY, "/metrics"];
 const READY: &str = "/ready";
@@ -96,7 +108,8 @@ impl Edge {
     /// A panic and a handler that takes too long end here.
     async fn guarded(&self, handler: impl Future<Output = Response>, seen: &Seen) -> Response {
         let handler = AssertUnwindSafe(handler).catch_unwind();
-        let done = if OWN_TIME.contains(&&*seen.endpoint) {
+        let endpoint = &*seen.endpoint;
+        let done = if OWN_TIME.contains(&endpoint) || endpoint.starts_with(SERVERS) {
             Ok(handler.await)
         } else {
             tokio::time::timeout(self.settings.request_timeout, handler).await

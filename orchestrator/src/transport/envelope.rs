@@ -3,6 +3,7 @@
 //! Only the members JSON-RPC and the served methods define are read; their values stay raw. Duplicate members are refused,
 //! names are compared exactly, and a batch is no message. Eras and methods are not known here.
 
+use super::asking::Told;
 use super::fault::Fault;
 use proto::mcp::{Id, Message, Params};
 use serde_json::error::Category;
@@ -18,8 +19,8 @@ pub enum Incoming<'a> {
     Request(Request<'a>),
     /// Wants none.
     Notification(Notice<'a>),
-    /// Answers a request; the hub sends none, so nobody waits for it.
-    Response,
+    /// Answers a request of the hub.
+    Response(Answered<'a>),
 }
 
 /// A request.
@@ -40,6 +41,32 @@ pub struct Notice<'a> {
     pub method: String,
     /// Empty when the sender gave none.
     pub params: Params<'a>,
+}
+
+/// A response of the other side.
+#[derive(Debug)]
+pub struct Answered<'a> {
+    /// The id of the request, as it was written; `None` when there was none.
+    pub id: Option<Id>,
+    /// The result, or the error as it was written.
+    pub told: Result<&'a RawValue, &'a RawValue>,
+}
+
+impl Answered<'_> {
+    /// The answer as the one who asked gets it.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        #[derive(serde::Deserialize, Default)]
+        #[serde(default)]
+        struct Peer {
+            code: i64,
+            message: String,
+        }
+        self.told.map(ToOwned::to_owned).map_err(|error| {
+            let peer: Peer = serde_json::from_str(error.get()).unwrap_or_default();
+            (peer.code, peer.message)
+        })
+    }
 }
 
 /// Why the bytes are no message, with the id of the request where it could be read.
@@ -108,14 +135,20 @@ fn classify(message: Message<'_>) -> Result<Incoming<'_>, Undecodable> {
     {
         return Err(fault("jsonrpc must be \"2.0\"", id));
     }
-    let answers = message.result.is_some() || message.error.is_some();
+    let told = match (message.result, message.error) {
+        (_, Some(error)) => Some(Err(error)),
+        (Some(result), None) => Some(Ok(result)),
+        (None, None) => None,
+    };
     let method = match message.method {
-        Some(_) if answers => {
+        Some(_) if told.is_some() => {
             return Err(fault("a message is a request or a response, not both", id));
         }
         Some(method) => method,
-        None if answers => return Ok(Incoming::Response),
-        None => return Err(fault("method is missing", id)),
+        None => match told {
+            Some(told) => return Ok(Incoming::Response(Answered { id, told })),
+            None => return Err(fault("method is missing", id)),
+        },
     };
     let params = match read_params(message.params) {
         Ok(params) => params,
@@ -131,8 +164,16 @@ fn read_params(raw: Option<&RawValue>) -> Result<Params<'_>, Fault> {
     match raw {
         None => Ok(Params::default()),
         Some(raw) if !is_object(raw) => Err(Fault::invalid_request("params must be an object")),
-        Some(raw) => serde_json::from_str(raw.get())
-            .map_err(|error| Fault::invalid_request(format!("params cannot be read: {error}"))),
+        Some(raw) => match serde_json::from_str::<Params<'_>>(raw.get()) {
+            Ok(params) => Ok(Params {
+                raw: Some(raw),
+                ..params
+            }),
+            Err(error) => {
+                let reason = format!("params cannot be read: {error}");
+                Err(Fault::invalid_request(reason))
+            }
+        },
     }
 }
 
@@ -178,7 +219,7 @@ mod tests {
         let kind = |body: &str| match decode(body.as_bytes()).unwrap() {
             Incoming::Request(_) => "request",
             Incoming::Notification(_) => "notification",
-            Incoming::Response => "response",
+            Incoming::Response(_) => "response",
         };
         assert_eq!(
             kind(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#),

@@ -35,7 +35,8 @@ pub fn of_request(
     params: &Params<'_>,
     meta: &Meta<'_>,
 ) -> Result<Era, Fault> {
-    if method == "initialize" {
+    // A request that says it is of the modern era is, and there the method does not exist.
+    if method == "initialize" && meta.protocol_version.is_none() {
         return Ok(Era::Initialize);
     }
     let header = headers::single(headers, PROTOCOL_VERSION)?;
@@ -71,7 +72,7 @@ pub fn legacy(header: Option<&str>) -> Result<Option<Revision>, Fault> {
 /// As [`of_request`], without the header faults.
 pub fn of_line(method: &str, meta: &Meta<'_>) -> Result<Era, Fault> {
     match meta.protocol_version.as_deref() {
-        _ if method == "initialize" => Ok(Era::Initialize),
+        None if method == "initialize" => Ok(Era::Initialize),
         Some(version) => served(version, meta).map(|()| Era::Modern),
         None if MODERN_METHODS.contains(&method) => Err(missing(meta)),
         None => Ok(Era::Legacy(None)),
@@ -186,6 +187,7 @@ mod tests {
             check("tools/list", Some("2025-06-18"), "{}"),
             Ok(Era::Legacy(Some(Revision::June2025)))
         );
-        assert_eq!(check("initialize", Some(MODERN), META), Ok(Era::Initialize));
+        assert_eq!(check("initialize", None, "{}"), Ok(Era::Initialize));
+        assert_eq!(check("initialize", Some(MODERN), META), Ok(Era::Modern));
     }
 }

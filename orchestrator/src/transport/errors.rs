@@ -7,19 +7,25 @@ use super::access::limit_headers;
 use super::exchange::Spoken;
 use super::fault::Fault;
 use super::frame;
+use super::methods::failed;
 use super::refusal::{Refusal, milliseconds};
 use super::render::{self, About};
+use super::revision::Revision;
+use super::splice::Members;
 use crate::approvals::Approval;
 use crate::error::CallError;
 use crate::limits::Limited;
 use crate::upstream::UpstreamError;
+use crate::upstream::offers::PeerError;
 use http::StatusCode;
 use proto::mcp::{Id, code};
 use serde_json::{Map, Value, json};
 use shared::error::Code;
 
 /// How a failed call is put.
-enum Put {
+enum Put<'a> {
+    /// The error of an MCP server, as it wrote it.
+    Peer(&'a PeerError),
     /// A result the model reads.
     Result,
     /// A protocol error.
@@ -48,7 +54,19 @@ pub fn spoken(error: &CallError, id: &Id, told: Told<'_>) -> Spoken {
             let result = render::failure(&document(error, told), told.about);
             Spoken::frame(frame::success(id, &result))
         }
+        Put::Peer(peer) => {
+            let (code, status) = peer_code(peer, told.about.revision);
+            let fault = Fault {
+                data: peer
+                    .data
+                    .as_deref()
+                    .and_then(|data| serde_json::from_str(data.get()).ok()),
+                ..Fault::new(code, peer.message.clone())
+            };
+            failed(Some(id), &fault.with_status(status))
+        }
         Put::Fault(code, status) => {
+            let code = coded(error, code, told.about.revision);
             let fault = Fault::new(code, error.to_string()).with_data(data(error, told.request_id));
             Spoken {
                 status,
@@ -73,7 +91,7 @@ pub fn refusal(error: &CallError, base: &str) -> Refusal {
     refusal
 }
 
-fn put(error: &CallError) -> Put {
+fn put(error: &CallError) -> Put<'_> {
     match error {
         CallError::UnknownTool(_)
         | CallError::UnknownOffer { .. }
@@ -84,6 +102,7 @@ fn put(error: &CallError) -> Put {
         CallError::Stopping => Put::Fault(code::SERVER, StatusCode::SERVICE_UNAVAILABLE),
         CallError::Internal => Put::Fault(code::INTERNAL, StatusCode::OK),
         CallError::Upstream(UpstreamError::Cancelled) => Put::Nothing,
+        CallError::Upstream(UpstreamError::Peer(peer)) => Put::Peer(peer),
         CallError::Quarantined(_)
         | CallError::Denied(_)
         | CallError::ApprovalRequired(_)
@@ -94,6 +113,35 @@ fn put(error: &CallError) -> Put {
         | CallError::Unrecorded
         | CallError::TooDeep
         | CallError::Upstream(_) => Put::Result,
+    }
+}
+
+/// The code of a resource that is not there differs between the eras.
+fn coded(error: &CallError, code: i32, revision: Revision) -> i32 {
+    match error {
+        CallError::UnknownOffer { what, .. } if what.starts_with("resource") => {
+            if revision.is_modern() {
+                code
+            } else {
+                code::RESOURCE_NOT_FOUND
+            }
+        }
+        _ => code,
+    }
+}
+
+/// A server's code in the host's era. One that is none of JSON-RPC's integers cannot be said.
+fn peer_code(peer: &PeerError, revision: Revision) -> (i32, StatusCode) {
+    let code = i32::try_from(peer.code).unwrap_or(code::SERVER);
+    let about_uri = peer
+        .data
+        .as_deref()
+        .is_some_and(|data| Members::of(data).is_some_and(|members| members.get("uri").is_some()));
+    match (code, revision.is_modern()) {
+        (code::RESOURCE_NOT_FOUND, true) => (code::INVALID_PARAMS, StatusCode::OK),
+        (code::INVALID_PARAMS, false) if about_uri => (code::RESOURCE_NOT_FOUND, StatusCode::OK),
+        (code::MISSING_CAPABILITY, true) => (code, StatusCode::BAD_REQUEST),
+        (code, _) => (code, StatusCode::OK),
     }
 }
 
@@ -137,6 +185,9 @@ fn details(error: &CallError) -> Map<String, Value> {
     let one = |name: &str, value: Value| Map::from_iter([(name.to_owned(), value)]);
     match error {
         CallError::Invalid(violation) => one("field", violation.field.as_str().into()),
+        CallError::UnknownOffer { what, name } if what.starts_with("resource") => {
+            one("uri", name.as_str().into())
+        }
         CallError::Denied(denial) => one("rule", denial.rule.as_ref().into()),
         CallError::Limited(limited) => one("scope", limited.scope.into()),
         CallError::Upstream(UpstreamError::Tool(error)) => match &error.details {

@@ -1,10 +1,12 @@
 //! JSON-RPC frames as bytes. Results and ids are copied, never re-encoded.
 
 use super::fault::Fault;
+use super::splice::Object;
 use bytes::Bytes;
 use proto::mcp::{ErrorObject, Id};
 use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 /// A response that holds `result`, which must be JSON.
 #[must_use]
@@ -41,6 +43,13 @@ pub fn notification(method: &str, params: serde_json::Value) -> Bytes {
     encode(&json!({"jsonrpc": "2.0", "method": method, "params": params}))
 }
 
+/// A notification whose parameters are copied; they must be JSON.
+#[must_use]
+pub fn raw_notification(method: &str, params: &RawValue) -> Bytes {
+    let object = Object::default().with("jsonrpc", "2.0");
+    Bytes::from(object.with("method", method).with("params", params).json())
+}
+
 /// JSON text of a value that has string keys and finite numbers only.
 pub(super) fn encode(value: &(impl Serialize + ?Sized)) -> Bytes {
     Bytes::from(serde_json::to_vec(value).expect("frames have string keys and finite numbers"))
@@ -57,7 +66,6 @@ struct Failure<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::value::RawValue;
 
     #[test]
     fn ids_and_results_are_copied_byte_for_byte() {

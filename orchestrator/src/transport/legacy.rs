@@ -3,22 +3,26 @@
 //! Requests without a session are served too: nothing a tool call needs is in one.
 
 use super::Hub;
+use super::asking::StreamHost;
+use super::changes::Watched;
 use super::envelope::{Notice, Request};
 use super::exchange::{self, Exchange, Spoken};
 use super::fault::Fault;
 use super::frame;
 use super::headers::SESSION_ID;
 use super::listen;
-use super::methods::{self, Asked};
+use super::methods::{self, Asked, Wires};
 use super::refusal::Refusal;
-use super::reports::level_of;
-use super::sessions::{Session, SessionError};
+use super::reports::{Reports, level_of, word};
+use super::sessions::{Client, Session, SessionError};
 use super::sse;
 use crate::auth::Principal;
 use crate::caller::Caller;
+use crate::upstream::offers::HostAbilities;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use proto::mcp::code;
+use serde_json::value::RawValue;
 use shared::error::Code;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -33,13 +37,18 @@ pub(super) async fn initialize(hub: &Hub, caller: &Caller, request: &Request<'_>
         Ok(revision) => revision,
         Err(fault) => return methods::failed(Some(&request.id), &fault).into_response(),
     };
-    let client = request.params.client_info.map_or("{}", |raw| raw.get());
-    let client = if client.len() > MAX_CLIENT {
-        "{}"
-    } else {
-        client
+    let bounded = |raw: Option<&RawValue>| {
+        let text = raw
+            .map(RawValue::get)
+            .filter(|text| text.len() <= MAX_CLIENT);
+        text.unwrap_or("{}").to_owned()
     };
-    let opened = hub.sessions.open(&caller.principal, revision, client).await;
+    let client = Client {
+        about: bounded(request.params.client_info),
+        capabilities: bounded(request.params.capabilities),
+    };
+    let principal = &caller.principal;
+    let opened = hub.sessions.open(principal, revision, &client).await;
     let result = frame::success(&request.id, &methods::initialized(revision));
     let mut answer = Spoken::frame(result).into_response();
     match opened.map(|session| HeaderValue::from_str(&session.id)) {
@@ -81,12 +90,15 @@ pub(super) async fn answer(
     session: Option<Arc<Session>>,
     headers: &HeaderMap,
 ) -> Response {
+    if let Some(listed) = asked.list(method) {
+        return listed.into_response();
+    }
     match method {
         "ping" => asked.done(b"{}").into_response(),
-        "tools/list" => asked.list_tools().into_response(),
-        "tools/call" => call(asked, session, headers).await,
         "logging/setLevel" => set_level(asked, session).await.into_response(),
-        _ => asked.failed(&Fault::method_not_found()).into_response(),
+        "resources/subscribe" => subscribe(&asked, session).await.into_response(),
+        "resources/unsubscribe" => unsubscribe(&asked, session).await.into_response(),
+        _ => work(asked, method, session, headers).await,
     }
 }
 
@@ -108,7 +120,7 @@ pub(super) async fn stream(hub: &Hub, caller: &Caller, headers: &HeaderMap) -> R
             let message = "this stream needs Accept: text/event-stream";
             Refusal::new(Code::NotAcceptable, message).into_response()
         }
-        Ok(Some(session)) => listen::session(hub, caller, &session, headers),
+        Ok(Some(session)) => listen::session(hub, caller, &session, headers).await,
     }
 }
 
@@ -132,27 +144,102 @@ pub(super) fn not_here() -> Refusal {
         .header(http::header::ALLOW, allow)
 }
 
-async fn call(asked: Asked<'_>, session: Option<Arc<Session>>, headers: &HeaderMap) -> Response {
-    let cancelled = CancellationToken::new();
+async fn work(
+    asked: Asked<'_>,
+    method: &str,
+    session: Option<Arc<Session>>,
+    headers: &HeaderMap,
+) -> Response {
     let level = session.as_deref().and_then(Session::log_level);
-    let prepared = match asked.prepare(level, cancelled.clone()) {
-        Ok(prepared) => prepared,
+    let reports = Reports::new(asked.wanted(level));
+    let cancelled = CancellationToken::new();
+    let streams = sse::accepted(headers);
+    let host = StreamHost {
+        abilities: match &session {
+            Some(session) if streams => session.abilities.clone(),
+            _ => HostAbilities::default(),
+        },
+        asks: session
+            .as_ref()
+            .map(|session| Arc::clone(&session.asks))
+            .unwrap_or_default(),
+        reports: reports.clone(),
+        level: level.map(|level| word(level).into()),
+        names_server: asked.scope.only.is_none(),
+    };
+    let wires = Wires {
+        reports,
+        host: Arc::new(host),
+        session: session.as_ref().map(|session| session.id.as_str().into()),
+        cancelled: cancelled.clone(),
+    };
+    let work = match asked.work(method, wires) {
+        Ok(work) => work,
         Err(fault) => return asked.failed(&fault).into_response(),
     };
     let cancellable = session.map(|session| session.cancellable(asked.id.0.get(), cancelled));
     let exchange = Exchange {
-        reports: prepared.reports.clone(),
-        streams: sse::accepted(headers),
+        reports: work.reports.clone(),
+        streams,
         on_hang_up: None,
         tasks: asked.hub.gateway.tasks.clone(),
     };
-    let run = prepared.run(asked.hub);
+    let run = work.spoken();
     let call = async move {
         let spoken = run.await;
         drop(cancellable);
         spoken
     };
     exchange::answer(Box::pin(call), exchange).await
+}
+
+async fn subscribe(asked: &Asked<'_>, session: Option<Arc<Session>>) -> Spoken {
+    let Some(session) = session else {
+        return asked.failed(&Fault::invalid_params("subscriptions need a session"));
+    };
+    match watch(asked, &session.watched).await {
+        Err(refused) => refused,
+        Ok(()) => keep_watched(asked, &session).await,
+    }
+}
+
+async fn unsubscribe(asked: &Asked<'_>, session: Option<Arc<Session>>) -> Spoken {
+    if let (Some(session), Some(uri)) = (&session, methods::text(asked.params.uri)) {
+        session.watched.remove(&uri);
+        return keep_watched(asked, session).await;
+    }
+    asked.done(b"{}")
+}
+
+async fn keep_watched(asked: &Asked<'_>, session: &Session) -> Spoken {
+    match asked.hub.sessions.keep_watched(session).await {
+        Ok(()) => asked.done(b"{}"),
+        Err(error) => {
+            tracing::warn!(event = "subscription", %error, "a subscription could not be kept");
+            asked.failed(&Fault::new(
+                code::SERVER,
+                "the subscription could not be kept",
+            ))
+        }
+    }
+}
+
+/// Watches the resource a request names.
+///
+/// # Errors
+/// What to answer instead.
+pub(super) async fn watch(asked: &Asked<'_>, watched: &Watched) -> Result<(), Spoken> {
+    let Some(uri) = methods::text(asked.params.uri) else {
+        return Err(asked.failed(&Fault::invalid_params("uri must be the URI of a resource")));
+    };
+    let only = asked.scope.only.as_deref();
+    let found = asked.hub.gateway.watch(&asked.caller, &uri, only).await;
+    let (service, own, watch) =
+        found.map_err(|error| asked.voice("resources/subscribe").spoken(Err(error)))?;
+    if watched.add(&uri, service, own, watch) {
+        return Ok(());
+    }
+    Err(asked.failed(&Fault::new(code::SERVER, "too many resources are watched")))
 }
 
 async fn set_level(asked: Asked<'_>, session: Option<Arc<Session>>) -> Spoken {

@@ -4,10 +4,8 @@
 //! principal's credential does, and when the hub stops.
 
 use super::Hub;
-use super::frame;
+use super::changes::{Due, Ear, Wishes, acknowledged, ended};
 use super::refusal::Refusal;
-use super::render::server_info;
-use super::reports::tools_changed;
 use super::sessions::Session;
 use super::sse;
 use crate::caller::Caller;
@@ -16,18 +14,16 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::HeaderMap;
 use proto::mcp::Id;
-use serde_json::json;
 use shared::error::Code;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 const LAST_EVENT_ID: &str = "last-event-id";
-const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// The stream of a session. Ids of events are versions of the tools, so a client that names the last
 /// one it saw learns at once whether there is a newer.
-pub(super) fn session(
+pub(super) async fn session(
     hub: &Hub,
     caller: &Caller,
     session: &Session,
@@ -37,68 +33,57 @@ pub(super) fn session(
     let Ok(own) = own else {
         return too_many().into_response();
     };
-    let seen = headers
-        .get(LAST_EVENT_ID)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let Some(mut stream) = Stream::open(hub, caller, Kind::Session) else {
+    watch_again(hub, caller, session).await;
+    let wishes = Wishes::everything(session.watched.clone(), None);
+    let Some(mut stream) = Stream::open(hub, caller, wishes, None) else {
         return too_many().into_response();
     };
     stream.permits.push(own);
-    let version = *stream.changes.borrow_and_update();
-    let missed = seen.is_some_and(|seen: u64| seen < version);
-    stream.first = Some(if missed {
-        sse::event(Some(version), &tools_changed(None))
+    let seen: Option<u64> = headers
+        .get(LAST_EVENT_ID)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let version = stream.ear.version();
+    stream.first = Some(if seen.is_some_and(|seen| seen < version) {
+        stream.event(&Due::Tools(version))
     } else {
         sse::COMMENT
     });
     sse::answer(futures::stream::unfold(stream, Stream::step))
 }
 
+/// Takes up what a session watched before the hub was started.
+async fn watch_again(hub: &Hub, caller: &Caller, session: &Session) {
+    for uri in session.take_remembered() {
+        match hub.gateway.watch(caller, &uri, None).await {
+            Ok((service, own, watch)) => {
+                if !session.watched.add(&uri, service, own, watch) {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(event = "not_watched", %error, "a resource cannot be watched again");
+            }
+        }
+    }
+}
+
 /// The stream of a subscription: first what was agreed to, then changes, at last a result.
-pub(super) fn subscription(hub: &Hub, caller: &Caller, id: &Id, tools: bool) -> Response {
-    let kind = Kind::Subscription {
-        id: id.clone(),
-        tools,
-    };
-    let Some(mut stream) = Stream::open(hub, caller, kind) else {
+pub(super) fn subscription(hub: &Hub, caller: &Caller, id: &Id, wishes: Wishes) -> Response {
+    let first = sse::event(None, &acknowledged(id, &wishes));
+    let Some(mut stream) = Stream::open(hub, caller, wishes, Some(id.clone())) else {
         return too_many().into_response();
     };
-    stream.changes.mark_unchanged();
-    stream.first = Some(sse::event(None, &acknowledged(id, tools)));
+    stream.first = Some(first);
     sse::answer(futures::stream::unfold(stream, Stream::step))
 }
 
-/// The first notification of a subscription: what it will hear of.
-#[must_use]
-pub(super) fn acknowledged(id: &Id, tools: bool) -> Bytes {
-    let accepted = if tools {
-        json!({"toolsListChanged": true})
-    } else {
-        json!({})
-    };
-    let params = json!({"notifications": accepted, "_meta": { SUBSCRIPTION_ID: id }});
-    frame::notification("notifications/subscriptions/acknowledged", params)
-}
-
-/// The result that ends a subscription.
-#[must_use]
-pub(super) fn ended(id: &Id) -> Bytes {
-    let meta = json!({ SUBSCRIPTION_ID: id, proto::mcp::META_SERVER_INFO: server_info() });
-    let result = frame::encode(&json!({"resultType": "complete", "_meta": meta}));
-    frame::success(id, &result)
-}
-
-enum Kind {
-    Session,
-    Subscription { id: Id, tools: bool },
-}
-
 struct Stream {
-    kind: Kind,
+    /// The request of the subscription; `None` for the stream of a session.
+    id: Option<Id>,
     first: Option<Bytes>,
     gateway: Arc<Gateway>,
     caller: Caller,
-    changes: watch::Receiver<u64>,
+    ear: Ear,
     stop: CancellationToken,
     over: bool,
     permits: Vec<OwnedSemaphorePermit>,
@@ -106,15 +91,15 @@ struct Stream {
 
 impl Stream {
     /// `None` when too many streams are open.
-    fn open(hub: &Hub, caller: &Caller, kind: Kind) -> Option<Self> {
+    fn open(hub: &Hub, caller: &Caller, wishes: Wishes, id: Option<Id>) -> Option<Self> {
         let streams: Arc<Semaphore> = Arc::clone(&hub.streams);
         let permit = streams.try_acquire_owned().ok()?;
         Some(Self {
-            kind,
+            id,
             first: None,
             gateway: Arc::clone(&hub.gateway),
             caller: caller.clone(),
-            changes: hub.registry.version(),
+            ear: Ear::new(&hub.registry, wishes),
             stop: hub.gateway.tasks.token(),
             over: false,
             permits: vec![permit],
@@ -132,9 +117,9 @@ impl Stream {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => self.end(),
-            changed = self.changes.changed() => match changed {
-                Ok(()) => Some((self.change(), self)),
-                Err(_closed) => self.end(),
+            due = self.ear.next() => match due {
+                Some(due) => Some((self.event(&due), self)),
+                None => self.end(),
             },
             () = tokio::time::sleep(sse::KEEP_ALIVE) => {
                 if self.gateway.auth.still_valid(&self.caller.principal) {
@@ -146,21 +131,18 @@ impl Stream {
         }
     }
 
-    fn change(&mut self) -> Bytes {
-        let version = *self.changes.borrow_and_update();
-        match &self.kind {
-            Kind::Session => sse::event(Some(version), &tools_changed(None)),
-            Kind::Subscription { id, tools: true } => sse::event(None, &tools_changed(Some(id))),
-            Kind::Subscription { tools: false, .. } => sse::COMMENT,
-        }
+    fn event(&self, due: &Due) -> Bytes {
+        let number = match due {
+            Due::Tools(version) if self.id.is_none() => Some(*version),
+            _ => None,
+        };
+        sse::event(number, &due.frame(self.id.as_ref()))
     }
 
     fn end(mut self) -> Option<(Bytes, Self)> {
         self.over = true;
-        match &self.kind {
-            Kind::Session => None,
-            Kind::Subscription { id, .. } => Some((sse::event(None, &ended(id)), self)),
-        }
+        let last = sse::event(None, &ended(self.id.as_ref()?));
+        Some((last, self))
     }
 }
 

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::frame;
 use super::render::server_info;
 use super::revision::Revision;
+use super::splice::{Members, Object};
 use crate::router::Route;
 use crate::upstream::ToolFacts;
 use base64::Engine;
@@ -35,6 +36,8 @@ const CURSOR_MARK: &str = "after:";
 pub struct Item {
     /// Where it lives and what it is.
     pub route: Arc<Route>,
+    /// The name it is listed under.
+    pub name: Arc<str>,
     /// A call of its worst effect asks people first.
     pub needs_approval: bool,
     /// Its service answers now; otherwise the definition is the last one known.
@@ -117,7 +120,7 @@ impl Lists {
     fn fingerprint(&self, items: &[Item]) -> u64 {
         let mut state = self.hasher.build_hasher();
         for item in items {
-            item.route.alias.hash(&mut state);
+            item.name.hash(&mut state);
             item.route.tool.digest.hash(&mut state);
             (item.needs_approval, item.available).hash(&mut state);
         }
@@ -198,8 +201,15 @@ fn page(items: &[Item], cursor: Option<String>, flavour: Flavour) -> Bytes {
 
 fn definition(json: &mut Vec<u8>, item: &Item, flavour: Flavour) {
     let tool = &item.route.tool;
+    if let Some(members) = tool
+        .wire
+        .as_ref()
+        .and_then(|it| Members::of(&it.definition))
+    {
+        return json.extend_from_slice(&written(&members, item, flavour));
+    }
     json.extend_from_slice(br#"{"name":"#);
-    json.extend_from_slice(&frame::encode(&*item.route.alias));
+    json.extend_from_slice(&frame::encode(&*item.name));
     if flavour != Flavour::Plain {
         member(json, "title", &tool.title);
     }
@@ -215,6 +225,26 @@ fn definition(json: &mut Vec<u8>, item: &Item, flavour: Flavour) {
     member(json, "annotations", &annotations(tool));
     member(json, "_meta", &meta(item));
     json.push(b'}');
+}
+
+/// A definition as an MCP server wrote it, with the name of this list, and `_meta` added to.
+fn written(members: &Members<'_>, item: &Item, flavour: Flavour) -> Vec<u8> {
+    let mut object = Object::default();
+    let mut own = Members::default();
+    for (name, value) in members.iter() {
+        match name {
+            "name" => object.put(name, &*item.name),
+            "outputSchema" if !shows(value, flavour) => {}
+            "_meta" => own = Members::of(value).unwrap_or_default(),
+            _ => object.put(name, value),
+        }
+    }
+    let hub = meta(item);
+    let mut merged = own.copy();
+    for (name, value) in hub.as_object().into_iter().flatten() {
+        merged.put(name, value);
+    }
+    object.with("_meta", &merged.raw()).json()
 }
 
 fn member(json: &mut Vec<u8>, name: &str, value: &(impl serde::Serialize + ?Sized)) {

@@ -2,7 +2,7 @@
 
 use super::Hub;
 use super::body;
-use super::envelope::{Incoming, Notice, Request, decode};
+use super::envelope::{Answered, Incoming, Notice, Request, decode};
 use super::era::{self, Era};
 use super::fault::Fault;
 use super::headers::{PROTOCOL_VERSION, check_standard, single};
@@ -12,10 +12,11 @@ use super::methods::{Asked, failed};
 use super::modern;
 use super::refusal::Refusal;
 use super::revision::Revision;
+use super::scope::Scope;
 use crate::caller::Caller;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -31,6 +32,30 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    message(hub, caller, headers, body, Scope::default()).await
+}
+
+/// `POST /servers/{id}/mcp`.
+pub async fn post_to(
+    State(hub): State<Hub>,
+    Extension(caller): Extension<Caller>,
+    Path(server): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match hub.server(&server) {
+        Ok(scope) => message(hub, caller, headers, body, scope).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn message(
+    hub: Hub,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+    scope: Scope,
+) -> Response {
     let body = match body::read(&headers, body, hub.settings.body_bytes).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into_response(),
@@ -40,12 +65,13 @@ pub async fn post(
         caller,
         headers,
         body: &body,
+        scope,
     };
     match decode(&body) {
         Err(undecodable) => failed(undecodable.id.as_ref(), &undecodable.fault).into_response(),
         Ok(Incoming::Request(request)) => door.requested(&request).await,
         Ok(Incoming::Notification(notice)) => door.notified(&notice).await,
-        Ok(Incoming::Response) => door.answered(),
+        Ok(Incoming::Response(answer)) => door.answered(&answer).await,
     }
 }
 
@@ -78,6 +104,7 @@ struct Door<'a> {
     caller: Caller,
     headers: HeaderMap,
     body: &'a Bytes,
+    scope: Scope,
 }
 
 impl Door<'_> {
@@ -136,6 +163,7 @@ impl Door<'_> {
             params: &request.params,
             meta,
             body: self.body,
+            scope: &self.scope,
         }
     }
 
@@ -160,13 +188,21 @@ impl Door<'_> {
         }
     }
 
-    /// The hub asks clients nothing, so an answer of theirs is for nobody.
-    fn answered(&self) -> Response {
+    /// An answer to what the hub asked in this session.
+    async fn answered(&self, answer: &Answered<'_>) -> Response {
         if speaks_modern(&self.headers) {
             let fault = Fault::invalid_request("this revision has no client responses");
             return failed(None, &fault).into_response();
         }
-        StatusCode::ACCEPTED.into_response()
+        match legacy::session(&self.hub, &self.caller.principal, &self.headers).await {
+            Ok(session) => {
+                if let (Some(session), Some(id)) = (session, &answer.id) {
+                    session.asks.answered(id.0.get(), answer.told());
+                }
+                StatusCode::ACCEPTED.into_response()
+            }
+            Err(refusal) => Refusal::into_response(refusal),
+        }
     }
 }
 

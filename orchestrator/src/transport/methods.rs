@@ -1,21 +1,30 @@
 //! The methods both eras share, from a decoded request to what it comes to.
 
 use super::Hub;
-use super::errors::{self, Told};
+use super::approving;
+use super::changes::Wishes;
+use super::envelope::is_object;
 use super::exchange::Spoken;
 use super::fault::Fault;
 use super::frame;
-use super::lists::Item;
+use super::held::{Binding, Held};
 use super::meta::Meta;
-use super::render::{self, About, server_info};
+use super::offering;
+use super::render::server_info;
 use super::reports::{Reports, Wanted};
 use super::revision::Revision;
+use super::scope::Scope;
 use super::seen::valid_traceparent;
+use super::splice::Members;
+use super::work::{Outcome, Voice, Work, Yield};
 use crate::caller::Caller;
-use crate::gateway::ToolCall;
+use crate::gateway::{OfferAsk, ToolCall};
+use crate::upstream::offers::{Bridge, Host, HostAbilities, OfferMethod, Resumed};
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use proto::mcp::{Id, Params};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use shared::tool::LogLevel;
@@ -49,16 +58,20 @@ pub(super) struct Asked<'a> {
     pub(super) meta: &'a Meta<'a>,
     /// The bytes `params` points into.
     pub(super) body: &'a Bytes,
+    /// Which part of the hub is seen.
+    pub(super) scope: &'a Scope,
 }
 
-/// A tool call that can be made.
-pub(super) struct Prepared {
-    /// What to give to the gateway.
-    pub(super) call: ToolCall,
-    /// What it reports.
+/// What work is connected with.
+pub(super) struct Wires {
+    /// What it reports and asks.
     pub(super) reports: Reports,
-    id: Id,
-    revision: Revision,
+    /// The client.
+    pub(super) host: Arc<dyn Host>,
+    /// The client's session; `None` without one.
+    pub(super) session: Option<Arc<str>>,
+    /// Ends it.
+    pub(super) cancelled: CancellationToken,
 }
 
 impl Asked<'_> {
@@ -74,73 +87,179 @@ impl Asked<'_> {
         failed(Some(&self.id), fault)
     }
 
-    /// `tools/list`.
+    /// A list; `None` for any other method.
     #[must_use]
-    pub(super) fn list_tools(&self) -> Spoken {
+    pub(super) fn list(&self, method: &str) -> Option<Spoken> {
+        if method == "tools/list" {
+            return Some(self.list_tools());
+        }
+        let kind = offering::kind_of(method)?;
+        let only = self.scope.only.as_deref();
+        let offers = self.hub.gateway.offers(&self.caller, kind, only);
+        let cursor = self.params.cursor;
+        let result = offering::list(kind, &offers, self.revision, cursor, only.is_some());
+        Some(match result {
+            Ok(result) => self.done(&result),
+            Err(fault) => self.failed(&fault),
+        })
+    }
+
+    fn list_tools(&self) -> Spoken {
         let listing = self.hub.gateway.list(&self.caller);
         let down = self.hub.registry.down();
-        let items: Vec<Item> = listing
-            .tools
-            .into_iter()
-            .map(|tool| Item {
-                available: !down.contains(&tool.route.service),
-                route: tool.route,
-                needs_approval: tool.needs_approval,
-            })
-            .collect();
-        match self
-            .hub
-            .lists
-            .result(&items, self.revision, self.params.cursor)
-        {
+        let items = self
+            .scope
+            .items(listing.tools, |service| !down.contains(service));
+        let lists = &self.hub.lists;
+        match lists.result(&items, self.revision, self.params.cursor) {
             Ok(result) => self.done(&result),
             Err(fault) => self.failed(&fault),
         }
     }
 
-    /// `tools/call`, up to the call itself. `level` is the least severity of log lines to report.
-    ///
-    /// # Errors
-    /// −32602 when the name is missing or no text.
-    pub(super) fn prepare(
-        &self,
-        level: Option<LogLevel>,
-        cancelled: CancellationToken,
-    ) -> Result<Prepared, Fault> {
-        let name = text(self.params.name).filter(|name| (1..=MAX_NAME).contains(&name.len()));
-        let name = name.ok_or_else(|| Fault::invalid_params("name must be the name of a tool"))?;
-        let reports = Reports::new(Wanted {
+    /// What the client wants to hear of the request; `level` is the least severity of log lines.
+    #[must_use]
+    pub(super) fn wanted(&self, level: Option<LogLevel>) -> Wanted {
+        Wanted {
             token: self.meta.progress_token.map(ToOwned::to_owned),
             level,
-        });
-        let mut caller = self.caller.clone();
-        if let Some(own) = self.meta.correlation() {
-            caller.correlation_id = own;
         }
-        let trace = self
-            .meta
-            .traceparent
-            .as_deref()
-            .filter(|text| valid_traceparent(text));
-        if let Some(trace) = trace {
-            caller.traceparent = Some(trace.into());
-        }
+    }
+
+    /// Work that calls something.
+    ///
+    /// # Errors
+    /// −32601 for methods that call nothing, −32602 when the name is missing or no text.
+    pub(super) fn work(&self, method: &str, wires: Wires) -> Result<Work, Fault> {
+        let (reports, cancelled) = (wires.reports.clone(), wires.cancelled.clone());
+        let voice = self.voice(method);
+        let run = match offer_of(method) {
+            Some(offer) => self.offer(offer, wires)?,
+            None if method == "tools/call" => self.call(wires)?,
+            None => return Err(Fault::method_not_found()),
+        };
+        Ok(Work {
+            run,
+            reports,
+            cancelled,
+            voice,
+        })
+    }
+
+    fn call(&self, wires: Wires) -> Result<BoxFuture<'static, Outcome>, Fault> {
+        let name = text(self.params.name).filter(|name| (1..=MAX_NAME).contains(&name.len()));
+        let name = name.ok_or_else(|| Fault::invalid_params("name must be the name of a tool"))?;
         let call = ToolCall {
-            caller,
-            name,
+            caller: self.traced(),
+            name: self.scope.resolved(&self.hub.gateway.router, name),
             arguments: self.raw(self.params.arguments),
             approval_token: self.meta.approval_token.as_deref().map(str::to_owned),
             idempotency_key: self.meta.idempotency_key.as_deref().map(str::to_owned),
             budget: None,
-            progress: reports.sink(),
-            cancelled,
+            progress: wires.reports.sink(),
+            cancelled: wires.cancelled.clone(),
         };
-        Ok(Prepared {
-            call,
-            reports,
+        let bridge = self.bridge(wires);
+        let gateway = Arc::clone(&self.hub.gateway);
+        let settings = Arc::clone(&self.hub.settings);
+        Ok(Box::pin(async move {
+            let answer = approving::call(&gateway, call, bridge, &settings.public_url).await;
+            answer.map(Yield::Output)
+        }))
+    }
+
+    fn offer(
+        &self,
+        method: OfferMethod,
+        wires: Wires,
+    ) -> Result<BoxFuture<'static, Outcome>, Fault> {
+        let params = self.params.raw.map(ToOwned::to_owned);
+        let params = params.ok_or_else(|| Fault::invalid_params("params are missing"))?;
+        let ask = OfferAsk {
+            caller: self.traced(),
+            method,
+            params,
+            only: self.scope.only.clone(),
+            progress: wires.reports.sink(),
+            cancelled: wires.cancelled.clone(),
+            bridge: self.bridge(wires),
+        };
+        let gateway = Arc::clone(&self.hub.gateway);
+        Ok(Box::pin(async move {
+            gateway.offer(ask).await.map(Yield::Passed)
+        }))
+    }
+
+    /// The caller, under the correlation id and trace of `_meta` where it has them.
+    fn traced(&self) -> Caller {
+        let mut caller = self.caller.clone();
+        if let Some(own) = self.meta.correlation() {
+            caller.correlation_id = own;
+        }
+        let trace = self.meta.traceparent.as_deref();
+        if let Some(trace) = trace.filter(|text| valid_traceparent(text)) {
+            caller.traceparent = Some(trace.into());
+        }
+        caller
+    }
+
+    fn bridge(&self, wires: Wires) -> Bridge {
+        let state = self.params.request_state;
+        let foreign = !self.state().is_some_and(|state| Held::made(&state));
+        let brought = self.params.input_responses.is_some() || state.is_some();
+        let resumed = (self.revision.is_modern() && foreign && brought).then(|| {
+            Arc::new(Resumed {
+                responses: self.params.input_responses.map(ToOwned::to_owned),
+                state: state.map(ToOwned::to_owned),
+            })
+        });
+        Bridge {
+            host: wires.host,
+            resumed,
+            meta: self.params.meta.map(|meta| Arc::from(meta.to_owned())),
+            session: wires.session,
+        }
+    }
+
+    /// The text of `requestState`; `None` without one.
+    #[must_use]
+    pub(super) fn state(&self) -> Option<String> {
+        text(self.params.request_state)
+    }
+
+    /// What a state the hub gives out is good for.
+    #[must_use]
+    pub(super) fn binding(&self, method: &str) -> Binding {
+        let part = |raw: Option<&RawValue>| raw.map_or("", RawValue::get).to_owned();
+        let parts = [
+            method.to_owned(),
+            part(self.params.name),
+            part(self.params.uri),
+            part(self.params.arguments),
+            self.scope.only.as_deref().unwrap_or_default().to_owned(),
+        ];
+        let mut all = Context::new(&SHA256);
+        for part in parts {
+            all.update(&part.len().to_be_bytes());
+            all.update(part.as_bytes());
+        }
+        Binding {
+            principal: Arc::clone(&self.caller.principal.id),
+            request: hex::encode(all.finish()),
+        }
+    }
+
+    /// How the outcome of this request is put.
+    #[must_use]
+    pub(super) fn voice(&self, method: &str) -> Voice {
+        Voice {
             id: self.id.clone(),
             revision: self.revision,
-        })
+            correlation_id: self.traced().correlation_id,
+            request_id: Arc::clone(&self.caller.request_id),
+            settings: Arc::clone(&self.hub.settings),
+            hinted: method == "resources/read",
+        }
     }
 
     /// A part of the body, without copying it; empty for `None`.
@@ -151,38 +270,13 @@ impl Asked<'_> {
     }
 }
 
-impl Prepared {
-    /// Makes the call and puts what it comes to on the wire.
-    #[must_use]
-    pub(super) fn run(self, hub: &Hub) -> BoxFuture<'static, Spoken> {
-        let gateway = Arc::clone(&hub.gateway);
-        let settings = Arc::clone(&hub.settings);
-        Box::pin(async move {
-            let correlation_id = self.call.caller.correlation_id.clone();
-            let request_id = self.call.caller.request_id.clone();
-            let answer = gateway.call(self.call).await;
-            let about = About {
-                revision: self.revision,
-                correlation_id: &correlation_id,
-                cached: answer.as_ref().is_ok_and(|answer| answer.cached),
-            };
-            match answer {
-                Ok(answer) => {
-                    let result = render::output(&answer.output, about);
-                    Spoken::frame(frame::success(&self.id, &result))
-                }
-                Err(error) => {
-                    let base = settings.public_url.as_str();
-                    let told = Told {
-                        about,
-                        request_id: &request_id,
-                        base,
-                    };
-                    errors::spoken(&error, &self.id, told)
-                }
-            }
-        })
-    }
+fn offer_of(method: &str) -> Option<OfferMethod> {
+    let all = [
+        OfferMethod::ReadResource,
+        OfferMethod::GetPrompt,
+        OfferMethod::Complete,
+    ];
+    all.into_iter().find(|offer| offer.as_str() == method)
 }
 
 /// A response with an error; `None` when the request's id could not be read.
@@ -195,13 +289,24 @@ pub(super) fn failed(id: Option<&Id>, fault: &Fault) -> Spoken {
     }
 }
 
+/// What the hub can do, the same for everybody: what a server adds later is announced as a change.
+fn capabilities() -> Value {
+    json!({
+        "tools": {"listChanged": true},
+        "resources": {"listChanged": true, "subscribe": true},
+        "prompts": {"listChanged": true},
+        "completions": {},
+        "logging": {},
+    })
+}
+
 /// The result of `server/discover`.
 #[must_use]
 pub(super) fn discovered() -> Bytes {
     let versions: Vec<&str> = Revision::ALL.into_iter().map(Revision::as_str).collect();
     frame::encode(&json!({
         "supportedVersions": versions,
-        "capabilities": {"tools": {"listChanged": true}},
+        "capabilities": capabilities(),
         "instructions": INSTRUCTIONS,
         "ttlMs": 300_000,
         "cacheScope": "public",
@@ -215,7 +320,7 @@ pub(super) fn discovered() -> Bytes {
 pub(super) fn initialized(revision: Revision) -> Bytes {
     frame::encode(&json!({
         "protocolVersion": revision.as_str(),
-        "capabilities": {"tools": {"listChanged": true}, "logging": {}},
+        "capabilities": capabilities(),
         "serverInfo": server_info(),
         "instructions": INSTRUCTIONS,
     }))
@@ -233,23 +338,42 @@ pub(super) fn negotiated(params: &Params<'_>) -> Result<Revision, Fault> {
     Ok(served.unwrap_or(Revision::NEWEST_LEGACY))
 }
 
-/// Which changes a `subscriptions/listen` asks for: whether those of the tools.
+/// What a `subscriptions/listen` asks for: the changes, and the resources to watch.
 ///
 /// # Errors
 /// −32602 when the filter is missing or of another form.
-pub(super) fn wants_tools(params: &Params<'_>) -> Result<bool, Fault> {
-    let filter = params
-        .notifications
-        .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
-    match filter {
-        Some(Value::Object(filter)) => match filter.get("toolsListChanged") {
-            None => Ok(false),
-            Some(Value::Bool(wanted)) => Ok(*wanted),
-            Some(_) => Err(Fault::invalid_params(
-                "toolsListChanged must be true or false",
-            )),
-        },
-        _ => Err(Fault::invalid_params("notifications must be an object")),
+pub(super) fn wishes(params: &Params<'_>) -> Result<(Wishes, Vec<String>), Fault> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    #[derive(Default)]
+    struct Filter {
+        tools_list_changed: bool,
+        prompts_list_changed: bool,
+        resources_list_changed: bool,
+        resource_subscriptions: Vec<String>,
+    }
+    let raw = params.notifications.filter(|raw| is_object(raw));
+    let raw = raw.ok_or_else(|| Fault::invalid_params("notifications must be an object"))?;
+    let filter: Filter = serde_json::from_str(raw.get())
+        .map_err(|error| Fault::invalid_params(format!("notifications cannot be read: {error}")))?;
+    let wishes = Wishes {
+        tools: filter.tools_list_changed,
+        prompts: filter.prompts_list_changed,
+        resources: filter.resources_list_changed,
+        ..Wishes::default()
+    };
+    Ok((wishes, filter.resource_subscriptions))
+}
+
+/// What a client declared it can be asked; `raw` is its `capabilities`.
+#[must_use]
+pub(super) fn abilities(raw: Option<&RawValue>) -> HostAbilities {
+    let members = raw.and_then(Members::of).unwrap_or_default();
+    let one = |name: &str| members.get(name).map(|raw| Arc::from(raw.to_owned()));
+    HostAbilities {
+        elicitation: one("elicitation"),
+        sampling: one("sampling"),
+        roots: one("roots"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The structured value is copied byte for byte: key order, number spelling and unknown fields stay.
 //! Errors are `errors`' matter.
 
+use super::passed::{self, Passing};
 use super::revision::Revision;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -24,6 +25,14 @@ pub struct About<'a> {
 /// The result of a call that succeeded.
 #[must_use]
 pub fn output(output: &Output, about: About<'_>) -> Vec<u8> {
+    if let Some(wire) = &output.wire {
+        let passing = Passing {
+            revision: about.revision,
+            correlation_id: Some(about.correlation_id),
+            hinted: false,
+        };
+        return passed::result(&wire.json, passing);
+    }
     let structured = output.structured.get();
     let mut json = Vec::with_capacity(structured.len() * 2 + 512);
     json.extend_from_slice(br#"{"content":[{"type":"text","text":"#);

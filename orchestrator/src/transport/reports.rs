@@ -6,7 +6,6 @@
 use super::frame;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use proto::mcp::Id;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use shared::tool::{LogLevel, Progress, Report};
@@ -16,6 +15,8 @@ use tokio::sync::Notify;
 
 /// Log lines held for a slow host.
 const MAX_LINES: usize = 64;
+/// Requests to the host that wait to be sent.
+const MAX_QUESTIONS: usize = 64;
 /// What a heartbeat adds, since progress must grow.
 const HEARTBEAT_STEP: f64 = 0.001;
 
@@ -33,14 +34,16 @@ pub struct Wanted {
 pub struct Reports(Arc<Inner>);
 
 struct Inner {
-    wanted: Wanted,
+    wanted: Mutex<Wanted>,
     pending: Mutex<Pending>,
     wake: Notify,
 }
 
 struct Pending {
     progress: Option<(f64, Option<f64>, String)>,
-    lines: VecDeque<(LogLevel, String)>,
+    lines: VecDeque<Bytes>,
+    /// Requests to the host: never dropped.
+    questions: VecDeque<Bytes>,
     /// The last progress handed out or waiting.
     last: f64,
 }
@@ -50,10 +53,11 @@ impl Reports {
     #[must_use]
     pub fn new(wanted: Wanted) -> Self {
         Self(Arc::new(Inner {
-            wanted,
+            wanted: Mutex::new(wanted),
             pending: Mutex::new(Pending {
                 progress: None,
                 lines: VecDeque::new(),
+                questions: VecDeque::new(),
                 last: f64::NEG_INFINITY,
             }),
             wake: Notify::new(),
@@ -63,9 +67,11 @@ impl Reports {
     /// Where the call reports to.
     #[must_use]
     pub fn sink(&self) -> Progress {
-        if self.0.wanted.token.is_none() && self.0.wanted.level.is_none() {
+        let wanted = self.0.wanted.lock();
+        if wanted.token.is_none() && wanted.level.is_none() {
             return Progress::ignored();
         }
+        drop(wanted);
         let inner = Arc::clone(&self.0);
         Progress::to(move |report| inner.take(report))
     }
@@ -85,18 +91,44 @@ impl Reports {
     #[must_use]
     pub fn try_next(&self) -> Option<Bytes> {
         let mut pending = self.0.pending.lock();
-        if let Some((level, text)) = pending.lines.pop_front() {
-            return Some(line(level, &text));
+        if let Some(line) = pending.lines.pop_front() {
+            return Some(line);
         }
-        let (done, total, text) = pending.progress.take()?;
+        if let Some((done, total, text)) = pending.progress.take() {
+            drop(pending);
+            return Some(self.progress(done, total, &text));
+        }
+        pending.questions.pop_front()
+    }
+
+    /// Adds a request to the host; `false` when too many wait.
+    #[must_use]
+    pub fn push(&self, question: Bytes) -> bool {
+        let mut pending = self.0.pending.lock();
+        let room = pending.questions.len() < MAX_QUESTIONS;
+        if room {
+            pending.questions.push_back(question);
+        }
         drop(pending);
-        Some(self.progress(done, total, &text))
+        self.0.wake.notify_one();
+        room
+    }
+
+    /// Adds a log line that is a frame already; the oldest goes when too many wait.
+    pub fn push_line(&self, line: Bytes) {
+        self.0.pending.lock().push_line(line);
+        self.0.wake.notify_one();
+    }
+
+    /// From now on the reports are for another request of the same call.
+    pub fn rebind(&self, wanted: Wanted) {
+        *self.0.wanted.lock() = wanted;
     }
 
     /// A sign of life for a host that gave a token and hears nothing; `None` for any other host.
     #[must_use]
     pub fn heartbeat(&self) -> Option<Bytes> {
-        self.0.wanted.token.as_ref()?;
+        self.0.wanted.lock().token.as_ref()?;
         let mut pending = self.0.pending.lock();
         let last = if pending.last.is_finite() {
             pending.last
@@ -110,7 +142,8 @@ impl Reports {
     }
 
     fn progress(&self, done: f64, total: Option<f64>, text: &str) -> Bytes {
-        let mut params = json!({ "progressToken": self.0.wanted.token, "progress": done });
+        let token = self.0.wanted.lock().token.clone();
+        let mut params = json!({ "progressToken": token, "progress": done });
         if let Value::Object(params) = &mut params {
             params.extend(total.map(|total| ("total".to_owned(), json!(total))));
             if !text.is_empty() {
@@ -123,6 +156,10 @@ impl Reports {
 
 impl Inner {
     fn take(&self, report: Report) {
+        let (heard, least) = {
+            let wanted = self.wanted.lock();
+            (wanted.token.is_some(), wanted.level)
+        };
         let mut pending = self.pending.lock();
         match report {
             Report::Progress {
@@ -131,24 +168,17 @@ impl Inner {
                 message,
             } => {
                 let grows = done.is_finite() && done > pending.last;
-                if self.wanted.token.is_none() || !grows {
+                if !heard || !grows {
                     return;
                 }
                 pending.last = done;
                 pending.progress = Some((done, total.filter(|total| total.is_finite()), message));
             }
             Report::Log { level, message } => {
-                if self
-                    .wanted
-                    .level
-                    .is_none_or(|least| rank(level) < rank(least))
-                {
+                if least.is_none_or(|least| rank(level) < rank(least)) {
                     return;
                 }
-                if pending.lines.len() == MAX_LINES {
-                    pending.lines.pop_front();
-                }
-                pending.lines.push_back((level, message));
+                pending.push_line(line(level, &message));
             }
         }
         drop(pending);
@@ -156,8 +186,17 @@ impl Inner {
     }
 }
 
+impl Pending {
+    fn push_line(&mut self, line: Bytes) {
+        if self.lines.len() == MAX_LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line);
+    }
+}
+
 /// MCP's word for a severity.
-const fn word(level: LogLevel) -> &'static str {
+pub const fn word(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Debug => "debug",
         LogLevel::Info => "info",
@@ -192,16 +231,6 @@ fn line(level: LogLevel, text: &str) -> Bytes {
         "notifications/message",
         json!({"level": word(level), "data": text}),
     )
-}
-
-/// The `notifications/tools/list_changed` of a legacy stream, or of the subscription `id`.
-#[must_use]
-pub fn tools_changed(subscription: Option<&Id>) -> Bytes {
-    let params = subscription.map_or_else(
-        || json!({}),
-        |id| json!({"_meta": {"io.modelcontextprotocol/subscriptionId": id}}),
-    );
-    frame::notification("notifications/tools/list_changed", params)
 }
 
 #[cfg(test)]

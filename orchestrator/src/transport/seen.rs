@@ -54,7 +54,9 @@ impl Seen {
     /// Whether this route answers JSON-RPC.
     #[must_use]
     pub fn speaks_json_rpc(&self) -> bool {
-        &*self.endpoint == "/mcp"
+        let endpoint = &*self.endpoint;
+        matches!(endpoint, "/mcp" | "/messages" | "/rpc" | "/rpc/batch")
+            || endpoint.starts_with("/servers/")
     }
 }
 

@@ -2,14 +2,18 @@
 //! the ones in use are kept in memory too.
 //!
 //! A session grants nothing: every request is authenticated, and a session answers its own principal
-//! only. It remembers the revision, the log level and which requests can be cancelled.
+//! only. It remembers the revision, the log level, what the client can be asked and watches, and which
+//! requests can be cancelled.
 
 mod rows;
 
+use super::asking::Asks;
+use super::changes::Watched;
 use super::revision::Revision;
 use crate::auth::Principal;
 use crate::metrics::Metrics;
 use crate::store::{Statement, Store, StoreError, micros, moment};
+use crate::upstream::offers::HostAbilities;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -46,7 +50,6 @@ pub struct Sessions {
 }
 
 /// One session.
-#[derive(Debug)]
 pub struct Session {
     /// Random; 32 characters.
     pub id: String,
@@ -54,11 +57,28 @@ pub struct Session {
     pub revision: Revision,
     /// Bounds the `GET` streams.
     pub streams: Arc<tokio::sync::Semaphore>,
+    /// What the client can be asked.
+    pub abilities: HostAbilities,
+    /// What it was asked and has not answered.
+    pub asks: Arc<Asks>,
+    /// The resources it watches.
+    pub watched: Watched,
+    /// What it watched before the hub was started, until a stream takes it up again.
+    remembered: Mutex<Vec<String>>,
     principal: Arc<str>,
     expires_at: Timestamp,
     touched: AtomicI64,
     log_level: Mutex<Option<LogLevel>>,
     cancellable: Mutex<HashMap<String, CancellationToken>>,
+}
+
+/// What a client said of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// `clientInfo`, for people.
+    pub about: String,
+    /// `capabilities`.
+    pub capabilities: String,
 }
 
 /// Why there is no session.
@@ -88,7 +108,7 @@ impl Sessions {
         }
     }
 
-    /// Opens a session. `client` is what the client said of itself, for people.
+    /// Opens a session.
     ///
     /// # Errors
     /// [`SessionError::Store`]; the client can go on without a session.
@@ -96,11 +116,12 @@ impl Sessions {
         &self,
         principal: &Principal,
         revision: Revision,
-        client: &str,
+        client: &Client,
     ) -> Result<Arc<Session>, SessionError> {
         let now = self.clock.now();
         let id = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 24]>());
-        let session = Session::new(id, Arc::clone(&principal.id), revision, now);
+        let mut session = Session::new(id, Arc::clone(&principal.id), revision, now);
+        session.abilities = rows::abilities(&client.capabilities);
         let rows = rows::insert(&session, principal, client, micros(now));
         self.store.write(rows).await.map_err(unavailable)?;
         let session = Arc::new(session);
@@ -163,6 +184,16 @@ impl Sessions {
     ) -> Result<(), SessionError> {
         *session.log_level.lock() = Some(level);
         let row = rows::set_log_level(&session.id, level);
+        self.store.write(vec![row]).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// Remembers what a session watches.
+    ///
+    /// # Errors
+    /// [`SessionError::Store`]; until the next restart it holds all the same.
+    pub async fn keep_watched(&self, session: &Session) -> Result<(), SessionError> {
+        let row = rows::set_watched(&session.id, &session.watched.uris());
         self.store.write(vec![row]).await.map_err(unavailable)?;
         Ok(())
     }
@@ -243,6 +274,10 @@ impl Session {
             expires_at: now.checked_add(LIFE).unwrap_or(Timestamp::MAX),
             touched: AtomicI64::new(micros(now)),
             log_level: Mutex::new(None),
+            abilities: HostAbilities::default(),
+            asks: Arc::default(),
+            watched: Watched::default(),
+            remembered: Mutex::default(),
             cancellable: Mutex::default(),
         }
     }
@@ -251,6 +286,12 @@ impl Session {
     #[must_use]
     pub fn log_level(&self) -> Option<LogLevel> {
         *self.log_level.lock()
+    }
+
+    /// What it watched before the hub was started; empty from the second time on.
+    #[must_use]
+    pub fn take_remembered(&self) -> Vec<String> {
+        std::mem::take(&mut *self.remembered.lock())
     }
 
     /// Makes a request cancellable by its id until the guard is dropped. Past the bound on such
@@ -274,7 +315,6 @@ impl Session {
 }
 
 /// A request that can be cancelled, until this is dropped.
-#[derive(Debug)]
 pub struct Cancellable(Option<(Arc<Session>, String)>);
 
 impl Drop for Cancellable {

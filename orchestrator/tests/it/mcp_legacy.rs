@@ -159,7 +159,7 @@ async fn doors_that_are_shut_say_so() {
 #[tokio::test]
 async fn legacy_errors_keep_200_and_notifications_are_accepted() {
     let hub = TestHub::start().await;
-    let unknown = hub.legacy("2025-11-25", "resources/list", &json!({})).await;
+    let unknown = hub.legacy("2025-11-25", "no/such", &json!({})).await;
     assert_eq!(
         (unknown.status.as_u16(), &unknown.json()["error"]["code"]),
         (200, &json!(-32601))

@@ -47,7 +47,7 @@ async fn a_subscription_is_acknowledged_told_and_ended() {
     );
     assert_eq!(
         acknowledged["params"]["notifications"],
-        json!({"toolsListChanged": true})
+        json!({"toolsListChanged": true, "promptsListChanged": true})
     );
     assert_eq!(
         acknowledged["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"],

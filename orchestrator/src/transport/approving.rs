@@ -1,0 +1,97 @@
+//! A call that needs people, for a client that can send its user to a page of the hub.
+//!
+//! The client is asked to open the page; what its user does there, signed in, is the approval. That
+//! the client says it opened the page is not: the hub waits for the decision of a person. Any other
+//! client gets the approval as the outcome of its call and waits with `approvals.wait`.
+
+use crate::approvals::{Approval, ApprovalState};
+use crate::error::CallError;
+use crate::gateway::{Answer, Gateway, ToolCall};
+use crate::upstream::offers::{Bridge, HostRequest};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the decision is waited for.
+const WAIT: Duration = Duration::from_secs(290);
+/// The name under which the hub itself asks.
+const HUB: &str = "waygate";
+
+/// Makes a call; `base` is the address of the hub without a slash at the end, empty when none is set.
+///
+/// # Errors
+/// As [`Gateway::call_for`]; [`CallError::ApprovalRequired`] when nobody has decided yet.
+pub(super) async fn call(
+    gateway: &Arc<Gateway>,
+    call: ToolCall,
+    bridge: Bridge,
+    base: &str,
+) -> Result<Answer, CallError> {
+    let page_possible = !base.is_empty() && opens_pages(&bridge);
+    if !page_possible {
+        return gateway.call_for(call, bridge).await;
+    }
+    let first = gateway.call_for(call.clone(), bridge.clone()).await;
+    let Err(CallError::ApprovalRequired(approval)) = first else {
+        return first;
+    };
+    let request = page(&approval, base, bridge.host.takes_input_required());
+    let answers = bridge.host.ask(HUB, vec![request]).await;
+    let opened = answers.is_ok_and(|answers| answers.first().is_some_and(|it| accepted(it)));
+    if !opened {
+        return Err(CallError::ApprovalRequired(approval));
+    }
+    let principal = &call.caller.principal;
+    let decided = tokio::select! {
+        () = call.cancelled.cancelled() => return Err(CallError::ApprovalRequired(approval)),
+        decided = gateway.approvals.wait(&approval.id, principal, WAIT) => decided,
+    };
+    let Ok(decided) = decided else {
+        return Err(CallError::ApprovalRequired(approval));
+    };
+    let Some(token) = gateway.approvals.token_for(&decided, principal) else {
+        return Err(match decided.state {
+            ApprovalState::Pending => CallError::ApprovalRequired(Box::new(decided)),
+            _ => CallError::ApprovalInvalid("it was not given"),
+        });
+    };
+    let approved = ToolCall {
+        approval_token: Some(token),
+        ..call
+    };
+    gateway.call_for(approved, bridge).await
+}
+
+/// Whether the client can send its user to a page.
+fn opens_pages(bridge: &Bridge) -> bool {
+    let elicitation = bridge.host.abilities().elicitation;
+    let modes: Option<Value> =
+        elicitation.and_then(|raw: Arc<RawValue>| serde_json::from_str(raw.get()).ok());
+    modes.is_some_and(|modes| modes.get("url").is_some_and(Value::is_object))
+}
+
+/// The request to open the page that shows the call and lets a signed-in person decide.
+fn page(approval: &Approval, base: &str, stateless: bool) -> HostRequest {
+    let tool = approval.tool.as_str();
+    let mut params = json!({
+        "mode": "url",
+        "message": format!("{tool} needs the approval of a person before it runs. Open the page to see exactly what it would do; who may approve decides there."),
+        "url": format!("{base}/approvals/{}", approval.id),
+    });
+    if !stateless {
+        params["elicitationId"] = json!(approval.id);
+    }
+    HostRequest {
+        key: "approval".to_owned(),
+        method: "elicitation/create".to_owned(),
+        params: RawValue::from_string(params.to_string()).ok(),
+    }
+}
+
+fn accepted(answer: &RawValue) -> bool {
+    let answer: Value = serde_json::from_str(answer.get()).unwrap_or_default();
+    answer
+        .get("action")
+        .is_some_and(|action| action == "accept")
+}
