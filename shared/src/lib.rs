@@ -20,6 +20,7 @@ pub mod http;
 pub mod id;
 pub mod outbound;
 pub mod redact;
+pub mod remote;
 pub mod secret;
 pub mod spoke;
 pub mod tasks;
