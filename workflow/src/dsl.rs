@@ -3,6 +3,8 @@
 //! Documents follow the Serverless Workflow DSL 1.0; what the standard lacks stands under
 //! `metadata.hub`. How a document runs is not decided here.
 
+pub mod compact;
+pub mod diff;
 pub mod model;
 
 mod catalogue;
