@@ -1,9 +1,11 @@
 //! One call of a tool, from either door, every step in order.
 //!
-//! find → parse → defaults → token → schema → judge → authority → ledger → run → vet → record. A step
+//! find → parse → defaults → token → schema → judge → authority → ledger → open secrets → run → vet →
+//! record. A step
 //! that says no ends the call, and the body has not run. Wire formats are not known here.
 
 mod record;
+mod secrets;
 mod stop;
 
 pub(super) use stop::{Stop, bounded};
@@ -22,6 +24,7 @@ use crate::clock::SharedClock;
 use crate::error::Code;
 use crate::grant::Grant;
 use crate::id::CorrelationId;
+use crate::reference::References;
 use crate::telemetry;
 use crate::tool::{Call, Effect, Output, Progress, ToolError};
 use bytes::Bytes;
@@ -44,6 +47,7 @@ pub(super) struct Core {
     pub(super) grants: UsedGrants,
     pub(super) meter: Meter,
     pub(super) clock: SharedClock,
+    pub(super) references: References,
     /// `None`: no hub is known, the gRPC door runs nothing.
     pub(super) verifier: Option<Verifier>,
     pub(super) places: Semaphore,
@@ -288,12 +292,17 @@ async fn recorded(
 async fn execute(
     core: &Core,
     entry: &Entry,
-    arguments: Value,
+    mut arguments: Value,
     call: &Call,
 ) -> Result<Output, Failure> {
+    let now = core.clock.now().as_second();
+    let opened = secrets::open(&core.references, entry, &mut arguments, (call, now))?;
     let ran = bounded(call, entry.tool.call(arguments, call)).await;
-    let output = ran.map_err(|stop| stop.after(entry))?;
-    let output = output::vetted(entry, output, core.bounds.result_bytes)?;
+    let output = ran.map_err(|stop| match stop.after(entry) {
+        Failure::Failed(error) => Failure::Failed(opened.cover_error(error)),
+        other => other,
+    })?;
+    let output = output::vetted(entry, opened.cover(output), core.bounds.result_bytes)?;
     Ok(output)
 }
 

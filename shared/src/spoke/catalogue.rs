@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) input_schema: ArgumentSchema,
     pub(super) output_schema: ArgumentSchema,
     pub(super) alias: String,
+    /// Parameters that take secret references: their schema says `writeOnly`.
+    pub(super) secret_fields: Vec<String>,
     /// SHA-256 (hex) of the definition.
     pub(super) digest: String,
 }
@@ -157,8 +159,18 @@ fn entry(tool: Arc<dyn Tool>, alias: String) -> Result<Entry, CatalogueError> {
         output_schema: compile(&definition.output_schema)?,
         digest: definition_digest(definition),
         alias,
+        secret_fields: secret_fields(&definition.input_schema),
         tool: Arc::clone(&tool),
     })
+}
+
+fn secret_fields(schema: &serde_json::Value) -> Vec<String> {
+    let properties = schema.get("properties").and_then(|it| it.as_object());
+    let marked = properties
+        .into_iter()
+        .flatten()
+        .filter(|(_, property)| property.get("writeOnly") == Some(&json!(true)));
+    marked.map(|(name, _)| name.clone()).collect()
 }
 
 /// SHA-256 (hex) over the canonical JSON of everything a caller may rely on.

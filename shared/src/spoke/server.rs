@@ -1,8 +1,10 @@
 //! Puts one spoke together and serves it: the composition root of every spoke.
 
+mod limits;
+
 use super::access::{self, Access};
 use super::approvals::{Approvals, Lives};
-use super::call::{Bounds, Core};
+use super::call::Core;
 use super::catalogue::{Catalogue, CatalogueError};
 use super::grants::UsedGrants;
 use super::grpc::Grpc;
@@ -14,16 +16,17 @@ use super::probes::Probes;
 use super::service::{BuildError, BuildInput, HealthCheck, Kit, Service};
 use super::settings::{self, Settings, SettingsError};
 use super::store::{self, StoreError};
-use crate::arguments::Limits;
 use crate::call_token::Verifier;
 use crate::clock::SharedClock;
 use crate::config::{Environment, Merged, Sources};
 use crate::error::Code;
-use crate::http::{EdgeLimits, refusal, serve};
+use crate::http::{refusal, serve};
+use crate::reference::References;
 use crate::secret::{FileThenEnvironment, Secret, SecretProvider};
 use crate::tasks::{Leftover, Tasks};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use limits::{GRPC_ROOM, bounds, edge_limits};
 use proto::spoke::spoke_server::SpokeServer;
 use sqlx::sqlite::SqlitePool;
 use std::net::SocketAddr;
@@ -38,8 +41,6 @@ use tonic_health::server::HealthReporter;
 
 /// After the drain, how long background tasks may take to end.
 const TASKS_END: Duration = Duration::from_secs(3);
-/// What gRPC framing and the context add to the arguments, in bytes.
-const GRPC_ROOM: usize = 64 * 1024;
 
 /// Why a spoke did not start.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +133,12 @@ pub async fn start(
     let token = settings.token(secrets.as_ref())?;
     let public_key = settings.public_key(&options.environment)?;
     let tasks = Tasks::new();
-    let built = build(service, &settings, options, secrets, &tasks).await?;
+    let foundation = Foundation {
+        references: References::new(token.as_ref(), service.name),
+        secrets,
+        tasks: tasks.clone(),
+    };
+    let built = build(service, &settings, options, foundation).await?;
     let core = Arc::new(core(service, &settings, built.core, public_key));
     let probes = Probes::new(Arc::clone(&core), built.pool.clone(), built.checks);
     let shutdown = CancellationToken::new();
@@ -184,9 +190,12 @@ pub(super) async fn catalogue(
     options: StartOptions,
 ) -> Result<Catalogue, StartError> {
     let settings = settings::read(&options.environment)?.config;
-    let secrets: Arc<dyn SecretProvider> =
-        Arc::new(FileThenEnvironment::new(options.environment.clone()));
-    let built = build(service, &settings, options, secrets, &Tasks::new()).await?;
+    let foundation = Foundation {
+        references: References::new(None, service.name),
+        secrets: Arc::new(FileThenEnvironment::new(options.environment.clone())),
+        tasks: Tasks::new(),
+    };
+    let built = build(service, &settings, options, foundation).await?;
     built.pool.close().await;
     Ok(built.core.catalogue)
 }
@@ -225,7 +234,15 @@ struct Built {
     pool: SqlitePool,
 }
 
+/// What the kit is made of, besides settings.
+struct Foundation {
+    references: References,
+    secrets: Arc<dyn SecretProvider>,
+    tasks: Tasks,
+}
+
 struct BuiltCore {
+    references: References,
     catalogue: Catalogue,
     ledger: Ledger,
     approvals: Approvals,
@@ -238,9 +255,9 @@ async fn build(
     service: &'static Service,
     settings: &Settings,
     options: StartOptions,
-    secrets: Arc<dyn SecretProvider>,
-    tasks: &Tasks,
+    foundation: Foundation,
 ) -> Result<Built, StartError> {
+    let references = foundation.references.clone();
     let merged = merged(service, &options.files, &options.environment)?;
     let data_dir = settings.folder(service.name);
     let pool = open_store(&data_dir).await?;
@@ -249,8 +266,9 @@ async fn build(
     let input = BuildInput {
         kit: Kit {
             clock: Arc::clone(&clock),
-            secrets,
-            tasks: tasks.clone(),
+            secrets: foundation.secrets,
+            references: foundation.references,
+            tasks: foundation.tasks,
             meter: meter.clone(),
             data_dir,
             environment: options.environment,
@@ -269,6 +287,7 @@ async fn build(
     catalogue.check_canary(service.canary)?;
     Ok(Built {
         core: BuiltCore {
+            references,
             catalogue,
             ledger: Ledger::new(pool.clone()),
             approvals: Approvals::new(pool.clone(), lives(settings)),
@@ -296,6 +315,7 @@ fn core(
         grants: built.grants,
         meter: built.meter,
         clock: built.clock,
+        references: built.references,
         verifier: public_key.map(Verifier::new),
         places: Semaphore::new(settings.max_concurrent_calls.into()),
         bounds: bounds(settings),
@@ -344,27 +364,5 @@ pub(super) fn lives(settings: &Settings) -> Lives {
     Lives {
         decide: settings.approval_seconds.into(),
         token: settings.approval_token_seconds.into(),
-    }
-}
-
-fn bounds(settings: &Settings) -> Bounds {
-    let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
-    Bounds {
-        calls: settings.max_concurrent_calls.into(),
-        arguments: Limits {
-            bytes: size(settings.max_request_bytes),
-            ..Limits::default()
-        },
-        result_bytes: size(settings.max_result_bytes),
-        timeout: Duration::from_secs(settings.timeout_seconds.into()),
-        long_timeout: Duration::from_secs(settings.long_timeout_seconds.into()),
-    }
-}
-
-fn edge_limits(settings: &Settings) -> EdgeLimits {
-    let bounds = bounds(settings);
-    EdgeLimits {
-        body_bytes: bounds.arguments.bytes.saturating_add(GRPC_ROOM),
-        ..EdgeLimits::default()
     }
 }

@@ -4,6 +4,7 @@ use super::metrics::Meter;
 use crate::clock::SharedClock;
 use crate::config::{ConfigError, Environment, Merged, Variable};
 use crate::id::InvalidId;
+use crate::reference::References;
 use crate::secret::{SecretError, SecretProvider};
 use crate::tasks::Tasks;
 use crate::tool::Tool;
@@ -52,6 +53,8 @@ pub struct Kit {
     pub clock: SharedClock,
     /// Secrets, by name.
     pub secrets: Arc<dyn SecretProvider>,
+    /// Makes secret references; arguments that hold one are opened by the harness.
+    pub references: References,
     /// Starts background tasks; shutdown waits for them.
     pub tasks: Tasks,
     /// The spoke's counters.
