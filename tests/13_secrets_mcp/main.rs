@@ -1,0 +1,6 @@
+//! Spoke 13 from outside: the real harness on a free port, driven over gRPC as the hub drives it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests; clippy does not see them as tests"
+)]
