@@ -4,3 +4,13 @@
     clippy::indexing_slicing,
     reason = "helpers of tests; clippy does not see them as tests"
 )]
+
+mod azure;
+mod contract;
+mod environment;
+mod google;
+mod kdbx;
+mod keepass;
+mod references;
+mod running;
+mod vault;

@@ -31,6 +31,8 @@ pub struct HubCall {
     pub arguments: String,
     /// Who calls.
     pub principal: String,
+    /// Permissions of who calls.
+    pub permissions: Vec<String>,
     /// Correlation id.
     pub correlation_id: String,
     /// Idempotency key; empty for none.
@@ -53,6 +55,7 @@ impl HubCall {
             tool: tool.to_owned(),
             arguments: arguments.to_string(),
             principal: "key:1".to_owned(),
+            permissions: Vec::new(),
             correlation_id: Uuid::new_v4().to_string(),
             key: String::new(),
             deadline_ms: 0,
@@ -66,6 +69,13 @@ impl HubCall {
     #[must_use]
     pub fn key(mut self, key: &str) -> Self {
         key.clone_into(&mut self.key);
+        self
+    }
+
+    /// The same by somebody with this permission.
+    #[must_use]
+    pub fn permitted(mut self, permission: &str) -> Self {
+        self.permissions.push(permission.to_owned());
         self
     }
 
@@ -153,6 +163,7 @@ impl HubIdentity {
                 call_token,
                 correlation_id: call.correlation_id.clone(),
                 principal: call.principal.clone(),
+                permissions: call.permissions.clone(),
                 deadline_ms: call.deadline_ms,
                 idempotency_key: call.key.clone(),
                 approval_grant: grant.map(|g| g.to_string()).unwrap_or_default().into(),

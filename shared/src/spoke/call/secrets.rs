@@ -49,7 +49,8 @@ impl Opened {
         let text = output.structured.get();
         let covered = self.covered(text, |value| {
             let quoted = Value::String(value.to_owned()).to_string();
-            quoted.trim_matches('"').to_owned()
+            let inside = quoted.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+            inside.unwrap_or(&quoted).to_owned()
         });
         // What does not stand within a text is left: the result would be no JSON any more.
         if let Some(covered) = covered.and_then(|text| RawValue::from_string(text).ok()) {
