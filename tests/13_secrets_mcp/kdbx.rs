@@ -9,8 +9,11 @@ use aws_lc_rs::iv::FixedLength;
 
 const ROUNDS: u64 = 6;
 
+/// Title and fields.
+pub(crate) type Entry<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+
 /// A database with this password and these entries below `Web`: title and fields.
-pub(crate) fn database(password: &str, entries: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
+pub(crate) fn database(password: &str, entries: &[Entry<'_>]) -> Vec<u8> {
     let (master_seed, transform_seed, iv) = ([1_u8; 32], [2_u8; 32], [3_u8; 16]);
     let start = [4_u8; 32];
     let mut file = Vec::new();
@@ -71,7 +74,7 @@ fn sha256(parts: &[&[u8]]) -> Vec<u8> {
     digest(&SHA256, &parts.concat()).as_ref().to_vec()
 }
 
-fn xml(entries: &[(&str, &[(&str, &str)])]) -> String {
+fn xml(entries: &[Entry<'_>]) -> String {
     let uuid = |number: usize| {
         let bytes: Vec<u8> = (0..16).map(|_| u8::try_from(number).unwrap()).collect();
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
@@ -79,7 +82,7 @@ fn xml(entries: &[(&str, &[(&str, &str)])]) -> String {
     let field = |(key, value): &(&str, &str)| {
         format!("<String><Key>{key}</Key><Value>{value}</Value></String>")
     };
-    let entry = |(number, (title, fields)): (usize, &(&str, &[(&str, &str)]))| {
+    let entry = |(number, (title, fields)): (usize, &Entry<'_>)| {
         let fields: String = fields.iter().map(field).collect();
         let title = field(&("Title", title));
         format!(

@@ -126,8 +126,7 @@ async fn a_key_file_is_needed_where_the_database_says_so() {
 /// Acceptance: 57
 #[tokio::test]
 async fn a_kdbx3_file_is_read_too() {
-    let entries: &[(&str, &[(&str, &str)])] =
-        &[("Mail", &[("Password", "of the third"), ("PIN", "1234")])];
+    let entries: &[kdbx::Entry<'_>] = &[("Mail", &[("Password", "of the third"), ("PIN", "1234")])];
     let file = kdbx::database(PASSWORD, entries);
     let (mut secrets, _folder) = over(&file, &[]).await;
     let read = json!({"entryPath": "Web/Mail"});
