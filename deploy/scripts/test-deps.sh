@@ -17,6 +17,7 @@ packages=(
   nginx:nginx
   initdb:postgresql
   python3:python3
+  chromium:chromium
   curl:curl
 )
 

@@ -3,8 +3,9 @@
 use crate::running::{HERE, start_here, start_with};
 use serde_json::json;
 use shared::error::Code;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tests::site::Site;
+use tokio::time::Instant;
 
 async fn site() -> Site {
     let set = "<script>document.write(document.cookie || 'none');\
@@ -84,9 +85,9 @@ fn processes(marker: &str) -> Vec<u32> {
 }
 
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = SystemTime::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
-        assert!(SystemTime::now() < deadline, "never: {what}");
+        assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

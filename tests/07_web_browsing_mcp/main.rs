@@ -2,11 +2,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests; clippy does not see them as tests"
 )]
 
 mod acting;
 mod arguments;
+mod contract;
 mod guard;
 mod lives;
 mod reading;

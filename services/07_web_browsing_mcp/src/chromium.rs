@@ -95,7 +95,9 @@ impl Chromium {
     }
 
     async fn wire(&self) -> Result<Wire, ToolError> {
-        let _turn = self.starting.acquire().await.or_else(|_| Err(lost()))?;
+        let Ok(_turn) = self.starting.acquire().await else {
+            return Err(lost());
+        };
         if let Some(running) = self.current() {
             return Ok(running.wire.clone());
         }
@@ -176,7 +178,9 @@ impl Chromium {
     async fn resolve(&self, host: &str) -> Result<IpAddr, ToolError> {
         let unknown =
             || ToolError::refused(Code::ProxyError, "the host of BROWSER_URL is not known");
-        let name: Name = host.parse().or_else(|_| Err(unknown()))?;
+        let Ok(name) = host.parse::<Name>() else {
+            return Err(unknown());
+        };
         let mut found = self.reach.resolve(name).await.map_err(|error| match error
             .downcast_ref::<outbound::Refused>()
         {
@@ -204,9 +208,13 @@ impl Chromium {
             Err(error) => return Err(failed(&error)),
         };
         let url = Url::parse(&text(version.get("webSocketDebuggerUrl")));
-        let odd = "what listens at BROWSER_URL is no browser";
-        url.map(|url| url.path().to_owned())
-            .or_else(|_| Err(ToolError::refused(Code::BadGateway, odd)))
+        match url {
+            Ok(url) => Ok(url.path().to_owned()),
+            Err(_) => Err(ToolError::refused(
+                Code::BadGateway,
+                "what listens at BROWSER_URL is no browser",
+            )),
+        }
     }
 
     async fn context(&self, wire: &Wire, port: u16) -> Result<ChromiumPage, WireError> {
@@ -241,6 +249,7 @@ impl Chromium {
 #[async_trait]
 impl Browser for Chromium {
     async fn open(&self, port: u16) -> Result<Arc<dyn Page>, ToolError> {
+        self.ready().await?;
         let wire = self.wire().await?;
         let page = self.context(&wire, port).await.map_err(|error| {
             tracing::error!(
@@ -254,6 +263,11 @@ impl Browser for Chromium {
     }
 
     async fn ready(&self) -> Result<(), ToolError> {
+        if self.settings.grid.0.is_some() {
+            let message =
+                "SELENIUM_GRID_URL is set, and WebDriver is not spoken yet: use BROWSER_URL";
+            return Err(ToolError::refused(Code::NotSupported, message));
+        }
         let is_there = self.settings.url.0.is_some() || Process::program(&self.settings).is_some();
         match is_there {
             true => Ok(()),

@@ -44,9 +44,9 @@ pub(crate) struct Browser {
     pub(crate) _kind: BrowserKind,
     /// Program; empty when it is to be looked for.
     pub(crate) path: String,
-    /// DevTools of a running browser.
+    /// `DevTools` of a running browser.
     pub(crate) url: Address,
-    /// A WebDriver server.
+    /// A `WebDriver` server.
     pub(crate) grid: Address,
     /// Chromium's own sandbox.
     pub(crate) sandbox: Sandbox,

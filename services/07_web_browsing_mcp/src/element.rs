@@ -80,12 +80,18 @@ struct Answer {
     text: String,
     length: u64,
     takes: Takes,
-    disabled: bool,
-    visible: bool,
-    covered: bool,
+    hindrance: Option<Hindrance>,
     x: f64,
     y: f64,
     area: Rectangle,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Hindrance {
+    Hidden,
+    Disabled,
+    Covered,
 }
 
 #[derive(Deserialize)]
@@ -106,12 +112,11 @@ fn read(answer: Value) -> Result<Found, ToolError> {
     let Ok(answer) = serde_json::from_value::<Answer>(answer) else {
         return Err(odd("look at the element"));
     };
-    let hindrance = match (answer.visible, answer.disabled, answer.covered) {
-        (false, ..) => Some("the element is not visible"),
-        (_, true, _) => Some("the element is disabled"),
-        (.., true) => Some("the element is covered by another one"),
-        _ => None,
-    };
+    let hindrance = answer.hindrance.map(|hindrance| match hindrance {
+        Hindrance::Hidden => "the element is not visible",
+        Hindrance::Disabled => "the element is disabled",
+        Hindrance::Covered => "the element is covered by another one",
+    });
     Ok(Found {
         text: answer.text,
         length: answer.length,

@@ -126,23 +126,29 @@ impl Guard {
 
     async fn connect(&self, target: &Target) -> Result<TcpStream, Verdict> {
         let addresses = self.addresses(target).await?;
-        let attempt = async {
-            for address in addresses {
-                if self.is_ours(address) {
-                    return Err(Verdict::Refused);
-                }
-                match TcpStream::connect(address).await {
-                    Ok(stream) => return Ok(stream),
-                    Err(error) => {
-                        tracing::debug!(event = "browse.connect", %error, "no connection")
-                    }
-                }
+        let attempt = self.try_each(addresses);
+        let tried = tokio::time::timeout(CONNECT_TIMEOUT, attempt).await;
+        tried.unwrap_or(Err(Verdict::Unreachable))
+    }
+
+    async fn try_each(&self, addresses: Vec<SocketAddr>) -> Result<TcpStream, Verdict> {
+        for address in addresses {
+            if let Some(stream) = self.try_one(address).await? {
+                return Ok(stream);
             }
-            Err(Verdict::Unreachable)
-        };
-        tokio::time::timeout(CONNECT_TIMEOUT, attempt)
-            .await
-            .unwrap_or(Err(Verdict::Unreachable))
+        }
+        Err(Verdict::Unreachable)
+    }
+
+    /// A connection to one address; `None` when nothing answers there.
+    async fn try_one(&self, address: SocketAddr) -> Result<Option<TcpStream>, Verdict> {
+        if self.is_ours(address) {
+            return Err(Verdict::Refused);
+        }
+        let tried = TcpStream::connect(address).await;
+        Ok(tried
+            .inspect_err(|error| tracing::debug!(event = "browse.connect", %error, "no connection"))
+            .ok())
     }
 
     async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Verdict> {

@@ -207,6 +207,7 @@ impl TypedTool for GetCurrentUrl {
             "Tell where your page is, after redirects and clicks. Gives about:blank when no page was \
              loaded.",
         )
+        .open_world()
         .live()
     }
 

@@ -2,7 +2,7 @@
 
 use super::progress::{ByGuard, Progress};
 use super::tab::Tab;
-use super::wire::{Wire, text};
+use super::wire::{Wire, field, taken, text};
 use crate::browser::{Arrival, Page, Place, Point, Shot, Step, Visit, odd};
 use async_trait::async_trait;
 use base64::Engine;
@@ -50,7 +50,7 @@ impl ChromiumPage {
         let answer = tab
             .call_within("Page.navigate", parameters, visit.timeout)
             .await?;
-        if answer["isDownload"] == true {
+        if *field(&answer, "/isDownload") == true {
             return Ok(Arrival::Download);
         }
         let loader = text(answer.get("loaderId"));
@@ -67,9 +67,9 @@ impl ChromiumPage {
 
     async fn history(&self, tab: &Tab) -> Result<(Value, Option<usize>), ToolError> {
         let mut answer = tab.call("Page.getNavigationHistory", json!({})).await?;
-        let current = answer["currentIndex"].as_u64();
+        let current = field(&answer, "/currentIndex").as_u64();
         let current = current.and_then(|index| usize::try_from(index).ok());
-        Ok((answer["entries"].take(), current))
+        Ok((taken(&mut answer, "/entries"), current))
     }
 
     /// Waits for the page that follows an action, if one follows.
@@ -91,9 +91,15 @@ impl ChromiumPage {
         let old = self.tab();
         let answer = self.wire.call(None, "Target.getTargets", json!({})).await;
         let answer = answer.map_err(|error| super::tab::said(&error))?;
-        let targets = answer["targetInfos"].as_array().into_iter().flatten();
+        let targets = field(&answer, "/targetInfos")
+            .as_array()
+            .into_iter()
+            .flatten();
         let mut opened = targets
-            .filter(|it| it["type"] == "page" && it["browserContextId"] == self.context.as_str())
+            .filter(|it| {
+                *field(it, "/type") == "page"
+                    && *field(it, "/browserContextId") == self.context.as_str()
+            })
             .map(|it| text(it.get("targetId")))
             .filter(|target| *target != old.target)
             .take(MAX_WINDOWS);
@@ -128,10 +134,10 @@ impl Page for ChromiumPage {
     async fn place(&self) -> Result<Place, ToolError> {
         let (entries, current) = self.history(&self.tab()).await?;
         let entry = current.and_then(|index| entries.get(index));
-        let field = |name: &str| text(entry.and_then(|entry| entry.get(name)));
+        let part = |name: &str| text(entry.and_then(|entry| entry.get(name)));
         Ok(Place {
-            url: field("url"),
-            title: field("title"),
+            url: part("url"),
+            title: part("title"),
         })
     }
 
@@ -146,11 +152,11 @@ impl Page for ChromiumPage {
             return Ok(false);
         };
         // The empty page every context begins with is not one the caller saw.
-        if step == Step::Back && entry["url"] == "about:blank" {
+        if step == Step::Back && *field(entry, "/url") == "about:blank" {
             return Ok(false);
         }
         let begun = tab.progress().begun;
-        let parameters = json!({"entryId": entry["id"]});
+        let parameters = json!({"entryId": field(entry, "/id")});
         tab.call("Page.navigateToHistoryEntry", parameters).await?;
         self.follow(&tab, begun).await?;
         Ok(true)
@@ -171,8 +177,10 @@ impl Page for ChromiumPage {
             .tab()
             .call("Page.captureScreenshot", parameters)
             .await?;
-        let decoded = STANDARD.decode(text(answer.get("data")));
-        Ok(decoded.or_else(|_| Err(odd("take a picture")))?.into())
+        match STANDARD.decode(text(answer.get("data"))) {
+            Ok(picture) => Ok(picture.into()),
+            Err(_) => Err(odd("take a picture")),
+        }
     }
 
     async fn click(&self, _: &str, at: Point) -> Result<(), ToolError> {

@@ -1,6 +1,6 @@
 //! How far the document of a page is, from the events the browser sends about it. No I/O.
 
-use super::wire::text;
+use super::wire::{field, text};
 use crate::browser::Milestone;
 use crate::guard::{FAILED, REFUSED};
 use serde_json::Value;
@@ -68,7 +68,7 @@ impl Progress {
                 self.begun += 1;
             }
             "Page.frameRequestedNavigation" => {
-                self.is_loading |= event["disposition"] == "currentTab";
+                self.is_loading |= *field(event, "/disposition") == "currentTab";
                 self.begun += 1;
             }
             "Page.frameStoppedLoading" | "Page.navigatedWithinDocument" => self.is_loading = false,

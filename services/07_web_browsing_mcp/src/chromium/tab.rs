@@ -1,7 +1,7 @@
 //! One tab of the browser: its session, and what its events say.
 
 use super::progress::Progress;
-use super::wire::{ANSWER, Wire, WireError, text};
+use super::wire::{ANSWER, Wire, WireError, field, taken, text};
 use crate::browser::{Milestone, lost, odd};
 use serde_json::{Value, json};
 use shared::error::Code;
@@ -46,7 +46,7 @@ impl Tab {
         let listener = move |method: &str, event: &Value| {
             if method == "Page.javascriptDialogOpening" {
                 // Nobody looks at it; only leaving a page is agreed to.
-                let accept = event["type"] == "beforeunload";
+                let accept = *field(event, "/type") == "beforeunload";
                 let answer = json!({"accept": accept});
                 dialogs.tell(Some(&own), "Page.handleJavaScriptDialog", answer);
             }
@@ -113,7 +113,7 @@ impl Tab {
         let expression = format!("({function})({argument})");
         let parameters = json!({
             "expression": expression,
-            "contextId": world["executionContextId"],
+            "contextId": field(&world, "/executionContextId"),
             "returnByValue": true,
             "timeout": SCRIPT_MS,
         });
@@ -127,7 +127,7 @@ impl Tab {
             );
             return Err(odd("look into the page"));
         }
-        Ok(answer["result"]["value"].take())
+        Ok(taken(&mut answer, "/result/value"))
     }
 
     /// What is known now.

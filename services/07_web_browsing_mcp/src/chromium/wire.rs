@@ -190,7 +190,7 @@ impl Wire {
         if let Some(id) = message.get("id").and_then(Value::as_u64) {
             let answer = match message.get("error") {
                 Some(error) => Err(text(error.get("message"))),
-                None => Ok(message["result"].take()),
+                None => Ok(taken(&mut message, "/result")),
             };
             if let Some(waiting) = self.0.waiting.lock().remove(&id) {
                 // Who asked may have gone.
@@ -200,8 +200,8 @@ impl Wire {
         }
         let session = text(message.get("sessionId"));
         let listener = self.0.listeners.lock().get(&session).cloned();
-        if let (Some(listener), Some(method)) = (listener, message["method"].as_str()) {
-            listener(method, &message["params"]);
+        if let (Some(listener), Some(method)) = (listener, field(&message, "/method").as_str()) {
+            listener(method, field(&message, "/params"));
         }
     }
 }
@@ -260,4 +260,17 @@ async fn receive(mut source: SplitStream<Socket>, wire: Wire) {
 /// A text, or none.
 pub(super) fn text(value: Option<&Value>) -> String {
     value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The part of a message at a JSON pointer; null when there is none.
+pub(super) fn field<'a>(message: &'a Value, pointer: &str) -> &'a Value {
+    message.pointer(pointer).unwrap_or(&Value::Null)
+}
+
+/// [`field`], taken out of the message.
+pub(super) fn taken(message: &mut Value, pointer: &str) -> Value {
+    message
+        .pointer_mut(pointer)
+        .map(Value::take)
+        .unwrap_or_default()
 }

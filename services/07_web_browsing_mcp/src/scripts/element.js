@@ -29,14 +29,15 @@
     else getSelection().selectAllChildren(element);
   }
   const text = element.innerText ?? element.textContent ?? "";
+  const visible = box.width > 0 && box.height > 0 && style.visibility !== "hidden";
+  const disabled = element.disabled || (element.readOnly && takes === "text");
+  const labelled = [...(element.labels || [])].some((label) => label.contains(hit));
+  const covered = hit && !element.contains(hit) && !hit.contains(element) && !labelled;
   return {
     text: text.slice(0, wanted.limit),
     length: text.length,
     takes,
-    disabled: Boolean(element.disabled || element.readOnly && takes === "text"),
-    visible: box.width > 0 && box.height > 0 && style.visibility !== "hidden" && style.display !== "none",
-    covered: Boolean(hit) && hit !== element && !element.contains(hit) && !hit.contains(element)
-      && !(element.labels && [...element.labels].some((label) => label.contains(hit))),
+    hindrance: !visible ? "hidden" : disabled ? "disabled" : covered ? "covered" : null,
     x: middle.x,
     y: middle.y,
     area: { x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height },
