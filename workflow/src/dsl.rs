@@ -14,4 +14,5 @@ mod text;
 
 pub use catalogue::{Catalogue, NoCatalogue, ProcessKind, ToolView};
 pub use complaint::Complaint;
+pub(crate) use read::digest;
 pub use text::{MAX_DEPTH, MAX_TEXT, MAX_VALUES};

@@ -9,3 +9,5 @@
 pub mod core;
 pub mod dsl;
 pub mod expression;
+#[cfg(feature = "testkit")]
+pub mod simulator;

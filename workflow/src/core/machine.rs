@@ -374,6 +374,6 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn key(&self, path: &TaskPath, attempt: u32) -> String {
-        format!("{}:{path}#{attempt}", self.state.id)
+        self.state.key(path, attempt)
     }
 }

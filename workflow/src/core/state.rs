@@ -141,6 +141,23 @@ pub(super) enum Step {
     Held(Problem),
 }
 
+impl State {
+    /// The key of an attempt at a step.
+    pub(super) fn key(&self, path: &TaskPath, attempt: u32) -> String {
+        format!("{}:{path}#{attempt}", self.id)
+    }
+
+    /// The key of the present attempt of a call; `None` before the first.
+    pub(super) fn key_of(&self, path: &TaskPath, calling: &Calling) -> Option<String> {
+        match &calling.undo {
+            _ if calling.attempt == 0 => None,
+            None => Some(self.key(path, calling.attempt)),
+            Some(key) if calling.attempt == calling.began => Some(key.clone()),
+            Some(key) => Some(format!("{key}#{}", calling.attempt)),
+        }
+    }
+}
+
 impl Step {
     /// Whether people are waited for.
     pub(super) fn waits_for_people(&self) -> bool {

@@ -133,6 +133,8 @@ pub enum WaitOn {
         why: Suspended,
         /// What went wrong; `None` for an outcome nobody knows.
         problem: Option<Problem>,
+        /// Key of the attempt in question, to look it up where it was sent; `None` for a `try`.
+        key: Option<String>,
     },
     /// The end of a pause.
     Resume,
@@ -210,12 +212,13 @@ impl Run {
         state
             .frames
             .iter()
-            .for_each(|(path, frame)| add_frame(path, frame, &mut waits));
+            .for_each(|(path, frame)| add_frame(state, (path, frame), &mut waits));
         for drain in &state.draining {
             let on = if drain.held {
                 WaitOn::Operator {
                     why: Suspended::Unknown,
                     problem: None,
+                    key: Some(drain.key.clone()),
                 }
             } else {
                 WaitOn::Answer {
@@ -254,7 +257,7 @@ impl Run {
     }
 }
 
-fn add_frame(path: &TaskPath, frame: &Frame, waits: &mut Vec<Wait>) {
+fn add_frame(state: &State, (path, frame): (&TaskPath, &Frame), waits: &mut Vec<Wait>) {
     let wait = |on| Wait {
         path: path.clone(),
         since: frame.since,
@@ -266,10 +269,10 @@ fn add_frame(path: &TaskPath, frame: &Frame, waits: &mut Vec<Wait>) {
             at: *at,
         })
     }));
-    waits.extend(waits_on(frame).map(wait));
+    waits.extend(waits_on(state, path, frame).map(wait));
 }
 
-fn waits_on(frame: &Frame) -> Option<WaitOn> {
+fn waits_on(state: &State, path: &TaskPath, frame: &Frame) -> Option<WaitOn> {
     Some(match &frame.step {
         Step::Locking => WaitOn::Lock {
             keys: frame.locks.clone(),
@@ -280,6 +283,7 @@ fn waits_on(frame: &Frame) -> Option<WaitOn> {
         Step::Held(problem) => WaitOn::Operator {
             why: Suspended::Exhausted,
             problem: Some(problem.clone()),
+            key: None,
         },
         Step::Call(calling) => match &calling.phase {
             CallPhase::Asking(asking) => approval(asking),
@@ -295,6 +299,7 @@ fn waits_on(frame: &Frame) -> Option<WaitOn> {
             CallPhase::Held { why, problem } => WaitOn::Operator {
                 why: *why,
                 problem: problem.clone(),
+                key: state.key_of(path, calling),
             },
             CallPhase::Parked | CallPhase::Ready | CallPhase::Backoff => return None,
         },

@@ -9,7 +9,6 @@ use super::super::state::{Asking, Phase, Step};
 use super::Machine;
 use crate::dsl::model::{Approval, Kind, Task, Threshold};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What the votes so far come to.
@@ -131,7 +130,7 @@ impl<'a> Machine<'a> {
             "path": path.as_str(),
             "subject": subject,
         });
-        digest_of(&bound)
+        crate::dsl::digest(&bound)
     }
 
     pub(super) fn asking(&mut self, path: &TaskPath) -> Option<&mut Asking> {
@@ -278,15 +277,6 @@ impl<'a> Machine<'a> {
             self.denied(path, &asking, "nobody decided in time".to_owned());
         }
     }
-}
-
-/// `sha256:` and 64 hex digits over the canonical JSON (RFC 8785).
-fn digest_of(value: &serde_json::Value) -> String {
-    let text =
-        serde_json_canonicalizer::to_vec(value).unwrap_or_else(|_| value.to_string().into_bytes());
-    let hash = Sha256::digest(&text);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
 }
 
 /// Any threshold that is met decides; a refusal before an approval.

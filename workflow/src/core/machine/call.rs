@@ -192,10 +192,11 @@ impl<'a> Machine<'a> {
     pub(super) fn send(&mut self, path: &TaskPath) -> Option<String> {
         let timeouts = self.timeouts(path);
         let calling = self.calling_at(path)?.clone();
-        let (key, purpose) = match &calling.undo {
-            None => (self.key(path, calling.attempt), Purpose::Step),
-            Some(key) if calling.attempt == calling.began => (key.clone(), Purpose::Undo),
-            Some(key) => (format!("{key}#{}", calling.attempt), Purpose::Undo),
+        let key = self.state.key_of(path, &calling)?;
+        let purpose = if calling.undo.is_some() {
+            Purpose::Undo
+        } else {
+            Purpose::Step
         };
         self.out.push(Command::Invoke(Box::new(Invoke {
             path: path.clone(),

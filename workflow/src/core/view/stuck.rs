@@ -51,7 +51,7 @@ impl Run {
         }
         let queued = |path: &TaskPath| state.queue.iter().any(|work| work.path().is_within(path));
         state.frames.iter().find_map(|(path, frame)| {
-            if queued(path) || waits_on(frame).is_some() || has_child(state, path) {
+            if queued(path) || waits_on(state, path, frame).is_some() || has_child(state, path) {
                 return None;
             }
             let detail = match &frame.step {

@@ -1,0 +1,10 @@
+//! Crashes at every instant, over definitions of every kind: nothing is lost, and what may happen once
+//! happens once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot read its own definitions has failed, and a failure names its seed"
+)]
+
+mod crash;
+mod definitions;
