@@ -1,3 +1,5 @@
+//! What the parts of a client do with good and bad answers.
+
 use super::*;
 use serde_json::{Value, json};
 use wiremock::matchers::path;
