@@ -1,3 +1,5 @@
+//! What expressions may and may not do.
+
 use super::{ExpressionError, Expressions, Limits, REMOVED, Variables};
 use crate::dsl::model::Mode;
 use serde_json::{Value, json};

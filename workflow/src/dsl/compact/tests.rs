@@ -1,3 +1,5 @@
+//! The short form, translated.
+
 use super::{expand, is_compact};
 use crate::dsl::NoCatalogue;
 use crate::dsl::model::Definition;
