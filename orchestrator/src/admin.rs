@@ -18,13 +18,14 @@ mod probes;
 mod status;
 mod table;
 mod tools;
+mod transports;
 
 pub(crate) use document::API_VERSION;
 pub use health::Health;
 
-use crate::transport::access::{Guard, Need, guard};
+use crate::transport::Hub;
+use crate::transport::access::{Guard, guard};
 use crate::transport::edge::{Edge, edge};
-use crate::transport::{Hub, mcp};
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
@@ -86,7 +87,7 @@ pub fn openapi(header: &str) -> serde_json::Value {
 fn routes() -> Vec<Route> {
     [
         probes::routes(),
-        mcp_routes(),
+        transports::routes(),
         engine::routes(),
         tools::routes(),
         status::routes(),
@@ -99,29 +100,6 @@ fn routes() -> Vec<Route> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn mcp_routes() -> Vec<Route> {
-    vec![
-        Route::post("/mcp", mcp::post)
-            .needs(Need::Credential)
-            .says("MCP: one JSON-RPC message (Streamable HTTP)"),
-        Route::get("/mcp", mcp::get)
-            .needs(Need::Credential)
-            .says("MCP: the stream of a session"),
-        Route::delete("/mcp", mcp::delete)
-            .needs(Need::Credential)
-            .says("MCP: end a session"),
-        Route::post("/servers/{id}/mcp", mcp::post_to)
-            .needs(Need::Credential)
-            .says("MCP: one message to one server, under its own names"),
-        Route::get("/servers/{id}/mcp", mcp::get)
-            .needs(Need::Credential)
-            .says("MCP: the stream of a session"),
-        Route::delete("/servers/{id}/mcp", mcp::delete)
-            .needs(Need::Credential)
-            .says("MCP: end a session"),
-    ]
 }
 
 fn add(router: Router<Admin>, route: Route, hub: &Hub) -> Router<Admin> {

@@ -10,6 +10,7 @@ mod approving;
 pub mod asking;
 pub mod body;
 pub mod changes;
+pub mod channels;
 pub mod cors;
 pub mod edge;
 pub mod envelope;
@@ -21,6 +22,7 @@ pub mod frame;
 pub mod headers;
 pub mod held;
 mod legacy;
+pub mod legacy_sse;
 mod listen;
 pub mod lists;
 pub mod mcp;
@@ -35,6 +37,7 @@ pub mod refusal;
 pub mod render;
 pub mod reports;
 pub mod revision;
+pub mod rpc;
 pub mod scope;
 pub mod seen;
 pub mod sessions;
@@ -43,8 +46,10 @@ pub mod splice;
 pub mod sse;
 pub mod stdio;
 mod talk;
+pub mod websocket;
 mod work;
 
+pub use methods::capabilities;
 pub use readiness::Readiness;
 pub use settings::HttpSettings;
 
@@ -52,6 +57,7 @@ use crate::gateway::Gateway;
 use crate::keys::Seal;
 use crate::registry::Registry;
 use crate::store::Store;
+use channels::Channels;
 use held::Held;
 use lists::Lists;
 use refusal::Refusal;
@@ -84,6 +90,10 @@ pub struct Hub {
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
     held: Arc<Held>,
+    /// Legacy event streams.
+    pub sse: Arc<Channels>,
+    /// `WebSocket`s.
+    pub ws: Arc<Channels>,
     streams: Arc<Semaphore>,
 }
 
@@ -108,6 +118,8 @@ impl Hub {
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             held: Arc::default(),
+            sse: Arc::new(Channels::new("sse")),
+            ws: Arc::new(Channels::new("websocket")),
             streams: Arc::new(Semaphore::new(settings.max_streams)),
             settings: Arc::new(settings),
         }

@@ -6,6 +6,7 @@ use crate::auth::Verb;
 use crate::caller::Caller;
 use crate::registry::{ServiceStatus, ServiceView};
 use crate::transport::Hub;
+use crate::transport::channels::Channels;
 use crate::transport::revision::Revision;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -55,6 +56,15 @@ async fn status(State(hub): State<Hub>) -> Response {
     let calls = hub.gateway.metrics.call_totals();
     let streams = hub.open_streams();
     let sessions = hub.sessions.count().await;
+    let kinds = [&hub.sse, &hub.ws];
+    let active = streams + kinds.iter().map(|it| it.active()).sum::<usize>();
+    let ever = kinds.iter().map(|it| it.total()).sum::<u64>();
+    let one = |channels: &Channels| json!({"active": channels.active(), "total": channels.total()});
+    let transports = json!({
+        "streamable_http": {"active": streams, "total": sessions},
+        "sse": one(&hub.sse),
+        "websocket": one(&hub.ws),
+    });
     Json(Status {
         engine: "waygate",
         version: env!("CARGO_PKG_VERSION"),
@@ -63,13 +73,13 @@ async fn status(State(hub): State<Hub>) -> Response {
         protocol_version: Revision::July2026.as_str(),
         protocol_versions: versions(),
         capabilities: json!({
-            "async": true, "batch": false, "streaming": true,
-            "tools": true, "resources": false, "prompts": false,
+            "async": true, "batch": true, "streaming": true,
+            "tools": true, "resources": true, "prompts": true,
         }),
-        active_connections: streams,
-        total_connections: u64::try_from(streams).unwrap_or(u64::MAX),
+        active_connections: active,
+        total_connections: ever + u64::try_from(streams).unwrap_or(u64::MAX),
         sessions,
-        transports: json!({"streamable_http": {"active": streams, "total": sessions}}),
+        transports,
         transport_type: "streamable_http",
         metrics: json!({
             "calls_total": calls.by_tool.values().sum::<u64>(),
@@ -91,8 +101,8 @@ struct Capabilities {
 async fn capabilities() -> Json<Capabilities> {
     Json(Capabilities {
         protocol_versions: versions(),
-        capabilities: json!({"tools": {"listChanged": true}, "logging": {}}),
-        transports: vec!["streamable_http", "stdio"],
+        capabilities: crate::transport::capabilities(),
+        transports: vec!["streamable_http", "sse", "websocket", "rpc", "stdio"],
         extensions: Vec::new(),
     })
 }

@@ -4,12 +4,13 @@
 //! the client says it opened the page is not: the hub waits for the decision of a person. Any other
 //! client gets the approval as the outcome of its call and waits with `approvals.wait`.
 
+use super::splice::Object;
 use crate::approvals::{Approval, ApprovalState};
 use crate::error::CallError;
 use crate::gateway::{Answer, Gateway, ToolCall};
 use crate::upstream::offers::{Bridge, HostRequest};
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,18 +75,24 @@ fn opens_pages(bridge: &Bridge) -> bool {
 /// The request to open the page that shows the call and lets a signed-in person decide.
 fn page(approval: &Approval, base: &str, stateless: bool) -> HostRequest {
     let tool = approval.tool.as_str();
-    let mut params = json!({
-        "mode": "url",
-        "message": format!("{tool} needs the approval of a person before it runs. Open the page to see exactly what it would do; who may approve decides there."),
-        "url": format!("{base}/approvals/{}", approval.id),
-    });
-    if !stateless {
-        params["elicitationId"] = json!(approval.id);
-    }
+    // The stateless era has no ids of elicitations: the answer comes with the call.
+    let id = (!stateless).then_some(&approval.id);
+    let params = Object::default()
+        .with("mode", "url")
+
+        .with(
+            "message",
+            &format!("{tool} needs the approval of a person before it runs. The page shows exactly what it would do; who may approve decides there."),
+        )
+        .with("url", &format!("{base}/approvals/{}", approval.id));
+    let params = match id {
+        Some(id) => params.with("elicitationId", id),
+        None => params,
+    };
     HostRequest {
         key: "approval".to_owned(),
         method: "elicitation/create".to_owned(),
-        params: RawValue::from_string(params.to_string()).ok(),
+        params: Some(params.raw()),
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a server asks of the client while a call runs, towards hosts with a stream of their own:
-//! sessions, byte streams, WebSockets.
+//! sessions, byte streams, `WebSocket`s.
 //!
 //! A request of the server becomes a request of the hub on the stream of the call that caused it; the
 //! host's answer comes as a message of its own and is matched by id.

@@ -22,6 +22,10 @@ const MAX_WATCHED: usize = 256;
 
 /// What a listener wants to hear of.
 #[derive(Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one wish each, independent of the others"
+)]
 pub struct Wishes {
     /// Tools came, went or changed.
     pub tools: bool,

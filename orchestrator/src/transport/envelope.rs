@@ -54,7 +54,9 @@ pub struct Answered<'a> {
 
 impl Answered<'_> {
     /// The answer as the one who asked gets it.
-    #[must_use]
+    ///
+    /// # Errors
+    /// The other side's error: code and message.
     pub fn told(&self) -> Told {
         #[derive(serde::Deserialize, Default)]
         #[serde(default)]

@@ -290,7 +290,8 @@ pub(super) fn failed(id: Option<&Id>, fault: &Fault) -> Spoken {
 }
 
 /// What the hub can do, the same for everybody: what a server adds later is announced as a change.
-fn capabilities() -> Value {
+#[must_use]
+pub fn capabilities() -> Value {
     json!({
         "tools": {"listChanged": true},
         "resources": {"listChanged": true, "subscribe": true},
@@ -346,6 +347,7 @@ pub(super) fn wishes(params: &Params<'_>) -> Result<(Wishes, Vec<String>), Fault
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     #[derive(Default)]
+    #[expect(clippy::struct_excessive_bools, reason = "the form of the protocol")]
     struct Filter {
         tools_list_changed: bool,
         prompts_list_changed: bool,

@@ -17,11 +17,20 @@ pub const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// One `message` event. Line breaks inside `data` are kept, as the format wants.
 #[must_use]
 pub fn event(id: Option<u64>, data: &[u8]) -> Bytes {
-    let mut event = BytesMut::with_capacity(data.len() + 64);
-    if let Some(id) = id {
-        event.extend_from_slice(format!("id: {id}\n").as_bytes());
+    let event = named("message", data);
+    match id {
+        None => event,
+        Some(id) => [format!("id: {id}\n").as_bytes(), &event].concat().into(),
     }
-    event.extend_from_slice(b"event: message\n");
+}
+
+/// One event of this name, which must be one line.
+#[must_use]
+pub fn named(name: &str, data: &[u8]) -> Bytes {
+    let mut event = BytesMut::with_capacity(data.len() + 64);
+    event.extend_from_slice(b"event: ");
+    event.extend_from_slice(name.as_bytes());
+    event.put_u8(b'\n');
     let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r');
     for line in data.split(breaks) {
         event.extend_from_slice(b"data: ");

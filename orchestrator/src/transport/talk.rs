@@ -113,6 +113,12 @@ impl Talk {
         self.running.shutdown().await;
     }
 
+    /// Ends what is in flight: nobody is there to hear of it. Changes go on, as always.
+    pub(super) async fn abandon(mut self) {
+        self.over.cancel();
+        self.running.shutdown().await;
+    }
+
     async fn requested(&mut self, request: &Request<'_>, line: &Bytes) {
         let era = Meta::parse(request.params.meta)
             .and_then(|meta| era::of_line(&request.method, &meta).map(|era| (era, meta)));
@@ -195,7 +201,7 @@ impl Talk {
         match modern::begin(asked, method) {
             Ok(begun) => {
                 self.start(asked, begun.reports, begun.cancelled, begun.run)
-                    .await
+                    .await;
             }
             Err(fault) => self.say(asked.failed(&fault)).await,
         }
@@ -218,7 +224,9 @@ impl Talk {
             cancelled: cancelled.clone(),
         };
         match asked.work(method, wires) {
-            Ok(work) => self.start(asked, reports, cancelled, work.spoken()).await,
+            Ok(work) => {
+                self.start(asked, reports, cancelled, work.spoken()).await;
+            }
             Err(fault) => self.say(asked.failed(&fault)).await,
         }
     }

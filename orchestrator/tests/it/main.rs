@@ -28,3 +28,6 @@ mod rest_management;
 mod rest_tools;
 mod store_contract;
 mod trail;
+mod transport_rpc;
+mod transport_sse;
+mod transport_websocket;
