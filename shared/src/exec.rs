@@ -15,10 +15,12 @@ mod capture;
 mod family;
 mod path;
 mod request;
+mod serve;
 mod supervise;
 
 pub use path::SearchPath;
 pub use request::{Limits, Run};
+pub use serve::{Served, ServedHandle};
 
 use crate::error::Code;
 use crate::tasks::Tasks;
