@@ -10,18 +10,20 @@ mod catalogue;
 mod follow;
 mod pins;
 mod target;
+mod third_party;
 mod view;
 
 pub use pins::{Pin, PinError};
+pub use third_party::ThirdParty;
 pub use view::{ServiceStatus, ServiceView};
 
 use crate::audit::Audit;
 use crate::caller::Caller;
 use crate::metrics::Metrics;
 use crate::resilience::{BreakerView, Guarded};
-use crate::router::{Router, Snapshot, Source};
+use crate::router::{Router, Snapshot};
 use crate::store::{Store, StoreError};
-use crate::upstream::offers::{Changes, Offers};
+use crate::upstream::offers::Changes;
 use crate::upstream::{Upstream, UpstreamError};
 use parking_lot::{Mutex, RwLock};
 use shared::clock::SharedClock;
@@ -151,22 +153,6 @@ impl Registry {
     #[must_use]
     pub const fn changes(&self) -> &Changes {
         &self.changes
-    }
-
-    /// Adds a third-party server, as [`Registry::add_spoke`] does a spoke. `offers` is what it has
-    /// beside tools.
-    ///
-    /// # Errors
-    /// [`RegistryError`] when its name or its namespace is taken.
-    pub fn add_server(
-        self: &Arc<Self>,
-        server: SpokeConfig,
-        upstream: Arc<Guarded>,
-        offers: Arc<dyn Offers>,
-        restarted: Arc<Notify>,
-    ) -> Result<(), RegistryError> {
-        let target = Target::spoke(server, upstream, restarted).offering(offers);
-        self.add(target).map(drop)
     }
 
     /// Adds a spoke, which is looked at from [`Registry::start`] on. `restarted` is told by the client
@@ -330,14 +316,6 @@ impl Registry {
             .iter()
             .find(|target| &*target.service == service)
             .map(Arc::clone)
-    }
-
-    fn sources(&self) -> Vec<Arc<Source>> {
-        let targets = self.targets.read();
-        targets
-            .iter()
-            .filter_map(|target| target.source())
-            .collect()
     }
 
     /// Every configured namespace with its service.

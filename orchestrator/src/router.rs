@@ -19,6 +19,8 @@ pub struct Route {
     pub service: Arc<str>,
     /// Checks and completes arguments; `None` when the upstream's schema cannot be compiled.
     pub schema: Option<Arc<ArgumentSchema>>,
+    /// The organisation whose server this is; `None` means everybody's.
+    pub owner: Option<Arc<str>>,
     /// The guarded upstream.
     pub upstream: Arc<dyn Upstream>,
     /// The pinned definition differs from the one served now.
@@ -43,8 +45,16 @@ pub struct Source {
     pub service: Arc<str>,
     /// The dotted prefix of its tools, under which policy judges what else it offers.
     pub namespace: Arc<str>,
+    /// The organisation whose server this is; `None` means everybody's.
+    pub owner: Option<Arc<str>>,
     /// What it offers.
     pub offers: Arc<dyn Offers>,
+}
+
+/// Whether a principal of `organization` may know of what belongs to `owner`.
+#[must_use]
+pub fn is_for(owner: Option<&Arc<str>>, organization: &str) -> bool {
+    owner.is_none_or(|owner| **owner == *organization)
 }
 
 /// Why a name leads nowhere.

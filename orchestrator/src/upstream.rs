@@ -6,6 +6,7 @@
 mod facts;
 pub mod grpc;
 pub mod local;
+pub mod mcp;
 pub mod offers;
 #[cfg(test)]
 pub(crate) mod scripted;

@@ -7,7 +7,7 @@ use crate::audit::{AuditOutcome, Intent};
 use crate::caller::Caller;
 use crate::error::CallError;
 use crate::policy::{Request, Subject};
-use crate::router::{NoRoute, Route};
+use crate::router::{NoRoute, Route, is_for};
 use crate::upstream::UpstreamCall;
 use crate::upstream::offers::Bridge;
 use bytes::Bytes;
@@ -44,7 +44,13 @@ impl Gateway {
     pub(super) async fn judge(&self, call: ToolCall, bridge: Bridge) -> Result<Judged, Unjudged> {
         let snapshot = self.router.snapshot();
         let route = match snapshot.resolve(&call.name) {
-            Ok(route) => Arc::clone(route),
+            Ok(route) if is_for(route.owner.as_ref(), &call.caller.principal.organization) => {
+                Arc::clone(route)
+            }
+            Ok(_) => {
+                let nowhere = NoRoute::UnknownNamespace(first_word(&call.name));
+                return Err(unknown(&call.name, &nowhere));
+            }
             Err(nowhere) => return Err(unknown(&call.name, &nowhere)),
         };
         let labels = |error| (Arc::clone(&route.service), route.tool.id.shared(), error);
@@ -268,4 +274,8 @@ fn unknown(name: &str, nowhere: &NoRoute) -> Unjudged {
             CallError::UnknownTool(format!("{name} (no service answers for {namespace})")),
         ),
     }
+}
+
+fn first_word(name: &str) -> String {
+    name.split('.').next().unwrap_or(name).to_owned()
 }

@@ -3,7 +3,7 @@
 use super::Gateway;
 use crate::caller::Caller;
 use crate::policy::Subject;
-use crate::router::{Route, Snapshot};
+use crate::router::{Route, Snapshot, is_for};
 use std::sync::Arc;
 
 /// What one caller may see, sorted by canonical id.
@@ -37,6 +37,9 @@ impl Gateway {
     }
 
     fn listed(&self, caller: &Caller, route: &Arc<Route>) -> Option<ListedTool> {
+        if !is_for(route.owner.as_ref(), &caller.principal.organization) {
+            return None;
+        }
         let subject = Subject {
             tool: &route.tool.id,
             service: &route.service,

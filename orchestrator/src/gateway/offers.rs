@@ -13,7 +13,7 @@ use crate::audit::{AuditOutcome, Intent};
 use crate::caller::Caller;
 use crate::error::CallError;
 use crate::policy::{Decision, Denial, Permit, Request, Subject};
-use crate::router::{Snapshot, Source};
+use crate::router::{Snapshot, Source, is_for};
 use crate::upstream::UpstreamError;
 use crate::upstream::offers::{Bridge, Offer, OfferCall, OfferKind, OfferMethod, Watch};
 use names::{Found, Wanted};
@@ -78,14 +78,16 @@ impl Gateway {
         let wanted = Wanted::of(ask.method, &ask.params)?;
         let snapshot = self.router.snapshot();
         let found = self.found(&snapshot, &ask.caller, &wanted, ask.only.as_deref())?;
-        let tool = judged_as(&found.source, wanted.kind())?;
-        let arguments = wanted.arguments(&found);
+        let judged = Judged {
+            tool: judged_as(&found.source, wanted.kind())?,
+            arguments: wanted.arguments(&found),
+            found,
+        };
         let started = Instant::now();
-        let id = Uuid::now_v7().to_string();
-        let intent = self.offer_intent(&ask.caller, &id, &found.source, &tool, &arguments);
+        let intent = self.offer_intent(&ask.caller, &judged);
         let record = self.audit.open(intent).await.map_err(unrecorded)?;
         let mut by = DecidedBy::default();
-        let answer = self.fetched(ask, found, &tool, &arguments, &mut by).await;
+        let answer = self.fetched(ask, &judged, &mut by).await;
         let (code, bytes) = match &answer {
             Ok(result) => ("OK", result.get().len() as u64),
             Err(error) => (error.code().as_str(), 0),
@@ -117,9 +119,13 @@ impl Gateway {
         let snapshot = self.router.snapshot();
         let wanted = Wanted::resource(uri);
         let found = self.found(&snapshot, caller, &wanted, only)?;
-        let tool = judged_as(&found.source, OfferKind::Resource)?;
-        let arguments = wanted.arguments(&found);
-        let permit = self.offer_permit(caller, &found.source, &tool, &arguments)?;
+        let judged = Judged {
+            tool: judged_as(&found.source, OfferKind::Resource)?,
+            arguments: wanted.arguments(&found),
+            found,
+        };
+        let permit = self.offer_permit(caller, &judged)?;
+        let found = judged.found;
         let watched = found.source.offers.watch(&permit, &found.target).await;
         let watch = watched.map_err(CallError::Upstream)?;
         Ok((Arc::clone(&found.source.service), found.target, watch))
@@ -136,6 +142,9 @@ impl Gateway {
     }
 
     fn sees(&self, caller: &Caller, source: &Source, kind: OfferKind) -> bool {
+        if !is_for(source.owner.as_ref(), &caller.principal.organization) {
+            return false;
+        }
         let Ok(tool) = judged_as(source, kind) else {
             return false;
         };
@@ -164,17 +173,21 @@ impl Gateway {
     async fn fetched(
         &self,
         ask: OfferAsk,
-        found: Found,
-        tool: &ToolId,
-        arguments: &Value,
+        judged: &Judged,
         by: &mut DecidedBy,
     ) -> Result<Box<RawValue>, CallError> {
-        let permit = self.offer_permit(&ask.caller, &found.source, tool, arguments)?;
+        let permit = self.offer_permit(&ask.caller, judged)?;
         by.permitted(&permit);
+        let found = &judged.found;
         self.limits
-            .admit_with(&ask.caller, tool, &found.source.service, permit.limits())
+            .admit_with(
+                &ask.caller,
+                &judged.tool,
+                &found.source.service,
+                permit.limits(),
+            )
             .map_err(CallError::Limited)?;
-        let call = self.offer_call(ask, found.target);
+        let call = self.offer_call(ask, Arc::clone(&found.target));
         let (cancelled, deadline) = (call.call.cancelled.clone(), call.call.deadline);
         let fetch = found.source.offers.fetch(&permit, &call);
         let result = tokio::select! {
@@ -187,20 +200,14 @@ impl Gateway {
         result.map_err(CallError::Upstream)
     }
 
-    fn offer_permit(
-        &self,
-        caller: &Caller,
-        source: &Source,
-        tool: &ToolId,
-        arguments: &Value,
-    ) -> Result<Permit, CallError> {
-        let hash = shared::arguments::hash(arguments);
+    fn offer_permit(&self, caller: &Caller, judged: &Judged) -> Result<Permit, CallError> {
+        let hash = shared::arguments::hash(&judged.arguments);
         let request = Request {
             caller,
-            tool,
-            service: &source.service,
+            tool: &judged.tool,
+            service: &judged.found.source.service,
             effect: Effect::Read,
-            arguments: Some(arguments),
+            arguments: Some(&judged.arguments),
             arguments_hash: &hash,
             now: self.clock.now().as_second(),
         };
@@ -215,26 +222,19 @@ impl Gateway {
         }
     }
 
-    fn offer_intent(
-        &self,
-        caller: &Caller,
-        id: &str,
-        source: &Source,
-        tool: &ToolId,
-        arguments: &Value,
-    ) -> Intent {
-        let mut masked = arguments.clone();
+    fn offer_intent(&self, caller: &Caller, judged: &Judged) -> Intent {
+        let mut masked = judged.arguments.clone();
         self.redactor.redact_json(&mut masked);
         let principal = &caller.principal;
         Intent {
-            call_id: id.to_owned(),
+            call_id: Uuid::now_v7().to_string(),
             principal: Arc::clone(&principal.id),
             organization: Arc::clone(&principal.organization),
             namespace: Arc::clone(&principal.namespace),
-            tool: tool.shared(),
-            service: Arc::clone(&source.service),
+            tool: judged.tool.shared(),
+            service: Arc::clone(&judged.found.source.service),
             effect: Effect::Read,
-            arguments_hash: shared::arguments::hash(arguments).into(),
+            arguments_hash: shared::arguments::hash(&judged.arguments).into(),
             arguments: masked,
             correlation_id: caller.correlation_id.clone(),
             request_id: Arc::clone(&caller.request_id),
@@ -266,6 +266,14 @@ impl Gateway {
             bridge: ask.bridge,
         }
     }
+}
+
+/// A request that is understood.
+struct Judged {
+    found: Found,
+    /// As which policy judges it.
+    tool: ToolId,
+    arguments: Value,
 }
 
 /// The tool as which policy judges what a source offers.

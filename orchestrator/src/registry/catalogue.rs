@@ -68,6 +68,7 @@ impl Registry {
             let alias = Arc::clone(aliases.get(&tool.id)?);
             Some(Arc::new(Route {
                 alias,
+                owner: target.owner(),
                 service: Arc::clone(&target.service),
                 schema: compiled(&tool),
                 upstream: Arc::clone(&target.upstream),
@@ -85,7 +86,12 @@ impl Registry {
     /// cannot offer `secrets.x` in the place of the one that holds secrets.
     fn own_tools(&self, target: &Target, tools: &[Arc<ToolFacts>]) -> Vec<Arc<ToolFacts>> {
         let wall = Snapshot::new(Vec::new(), self.namespaces());
-        let owns = |id: &str| wall.service_for(id) == Some(&target.service);
+        // Servers' tools may also be called `<server>__<tool>`.
+        let joined = |id: &str| {
+            let server = id.split_once("__").map(|(server, _)| server);
+            target.is_third_party() && server == Some(&*target.service)
+        };
+        let owns = |id: &str| wall.service_for(id) == Some(&target.service) || joined(id);
         let mut own = Vec::with_capacity(tools.len());
         for tool in tools {
             if !owns(tool.id.as_str()) {

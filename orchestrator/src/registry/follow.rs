@@ -28,6 +28,7 @@ impl Registry {
             let watching = registry.watch(&target, &guarded, looked);
             tokio::select! {
                 () = tasks.cancelled() => {}
+                () = target.removed.cancelled() => {}
                 () = watching => {}
             }
         });

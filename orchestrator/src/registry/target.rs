@@ -1,15 +1,15 @@
 //! One service with what is known of it.
 
-use super::SpokeConfig;
 use super::view::{ServiceStatus, ServiceView};
+use super::{SpokeConfig, ThirdParty};
 use crate::resilience::Guarded;
 use crate::router::{Route, Source};
-use crate::upstream::offers::Offers;
 use crate::upstream::{Description, Health, Upstream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub(super) struct Target {
     pub(super) number: u8,
@@ -21,7 +21,9 @@ pub(super) struct Target {
     /// `None` for the hub's own tools.
     pub(super) guarded: Option<Arc<Guarded>>,
     pub(super) restarted: Arc<Notify>,
-    offers: Option<Arc<dyn Offers>>,
+    more: Option<ThirdParty>,
+    /// Fires when it is taken out.
+    pub(super) removed: CancellationToken,
     known: Mutex<Known>,
     /// Held while a description becomes routes: pins and aliases are read and written in between.
     pub(super) integrating: tokio::sync::Mutex<()>,
@@ -51,15 +53,25 @@ impl Target {
             upstream: Arc::clone(&guarded) as Arc<dyn Upstream>,
             guarded: Some(guarded),
             restarted,
-            offers: None,
+            more: None,
+            removed: CancellationToken::new(),
             known: Mutex::default(),
             integrating: tokio::sync::Mutex::default(),
         }
     }
 
-    pub(super) fn offering(mut self, offers: Arc<dyn Offers>) -> Self {
-        self.offers = Some(offers);
+    pub(super) fn third_party(mut self, more: ThirdParty) -> Self {
+        self.more = Some(more);
         self
+    }
+
+    pub(super) const fn is_third_party(&self) -> bool {
+        self.more.is_some()
+    }
+
+    /// The organisation that may use it; `None` means all.
+    pub(super) fn owner(&self) -> Option<Arc<str>> {
+        self.more.as_ref()?.owner.clone()
     }
 
     /// What it offers beside tools, when it has more.
@@ -68,7 +80,8 @@ impl Target {
         Some(Arc::new(Source {
             service: Arc::clone(&self.service),
             namespace: namespace.as_str().into(),
-            offers: Arc::clone(self.offers.as_ref()?),
+            owner: self.owner(),
+            offers: Arc::clone(&self.more.as_ref()?.offers),
         }))
     }
 
@@ -86,7 +99,8 @@ impl Target {
             upstream,
             guarded: None,
             restarted: Arc::default(),
-            offers: None,
+            more: None,
+            removed: CancellationToken::new(),
             known: Mutex::new(known),
             integrating: tokio::sync::Mutex::default(),
         }

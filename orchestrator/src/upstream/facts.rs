@@ -33,7 +33,10 @@ impl ToolFacts {
             "aliases": self.aliases,
         });
         if let Some(wire) = &self.wire {
-            document["wire"] = json!({"name": wire.name, "definition": wire.definition.get()});
+            let written = json!({"name": wire.name, "definition": wire.definition.get()});
+            if let serde_json::Value::Object(members) = &mut document {
+                members.insert("wire".into(), written);
+            }
         }
         String::from_utf8_lossy(&shared::arguments::canonical(&document)).into_owned()
     }

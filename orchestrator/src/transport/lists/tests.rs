@@ -27,6 +27,7 @@ fn item(id: &str, effect: Effect) -> Item {
     let route = Route {
         tool: Arc::new(tool),
         alias: id.replace('.', "_").into(),
+        owner: None,
         service: "12_cmdb_mcp".into(),
         schema: None,
         upstream: Scripted::answering(Vec::new()),

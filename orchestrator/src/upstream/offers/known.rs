@@ -13,6 +13,10 @@ const QUEUE: usize = 256;
 
 /// Everything one upstream offers beside tools.
 #[derive(Debug, Clone, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent marks, not states"
+)]
 pub struct Offered {
     /// In the order of the server.
     pub resources: Vec<Arc<Offer>>,
