@@ -33,6 +33,7 @@ main() {
   python_client
   node_client
   conformance_suite
+  third_party_servers
 }
 
 require() {
@@ -105,6 +106,25 @@ install_suite() {
   mkdir -p "$clients/conformance"
   cp tests/conformance/package.json tests/conformance/package-lock.json "$clients/conformance/"
   npm ci --prefix "$clients/conformance" --ignore-scripts --no-audit --no-fund --silent
+}
+
+# Servers that the tests put behind the hub, pinned in tests/servers.
+third_party_servers() {
+  unless_done "$clients/servers/.npm" tests/servers/package-lock.json install_npm_servers
+  unless_done "$clients/servers/.pip" tests/servers/requirements.txt install_pip_servers
+}
+
+install_npm_servers() {
+  echo "test-deps: MCP servers into $clients/servers"
+  mkdir -p "$clients/servers"
+  cp tests/servers/package.json tests/servers/package-lock.json "$clients/servers/"
+  npm ci --prefix "$clients/servers" --ignore-scripts --no-audit --no-fund --silent
+}
+
+install_pip_servers() {
+  echo "test-deps: Python MCP server SDK into $clients/servers/venv"
+  python3 -m venv --clear "$clients/servers/venv"
+  "$clients/servers/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/servers/requirements.txt
 }
 
 main "$@"

@@ -15,6 +15,7 @@ mod operations;
 mod output;
 mod policies;
 mod probes;
+mod servers;
 mod status;
 mod table;
 mod tools;
@@ -96,6 +97,7 @@ fn routes() -> Vec<Route> {
         operations::routes(),
         policies::routes(),
         audit::routes(),
+        servers::routes(),
     ]
     .into_iter()
     .flatten()

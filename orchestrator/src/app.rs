@@ -6,6 +6,7 @@ mod parts;
 mod pieces;
 mod secrets;
 mod settings;
+mod third_party;
 mod watch;
 
 pub use pieces::{audit_of, hub_key, policy_of};

@@ -9,6 +9,7 @@ mod variables;
 pub use service::{ServiceConfig, Spoke};
 pub use variables::VARIABLES;
 
+use crate::servers::Specification;
 use ipnet::IpNet;
 use serde::Deserialize;
 use shared::config::{ConfigError, Environment, Loaded, Sources};
@@ -58,6 +59,10 @@ pub struct Config {
     pub limits: Limits,
     /// Rules of files, told to spokes started by `waygate up`.
     pub security: Security,
+    /// What third-party servers may be.
+    pub third_party: ThirdParty,
+    /// Third-party servers by name.
+    pub mcp_servers: BTreeMap<String, Specification>,
     /// Spokes by folder name.
     pub services: BTreeMap<String, ServiceConfig>,
 }
@@ -264,6 +269,16 @@ pub struct Limits {
     pub organization_per_minute: u32,
     pub organization_per_hour: u32,
     pub organization_per_day: u32,
+}
+
+/// What third-party servers may be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each key")]
+pub struct ThirdParty {
+    pub programs: Vec<String>,
+    pub outbound: Vec<String>,
+    pub starts_per_minute: usize,
 }
 
 /// Rules of files.

@@ -22,6 +22,7 @@ pub mod recovery;
 pub mod registry;
 pub mod resilience;
 pub mod router;
+pub mod servers;
 pub mod store;
 pub mod transport;
 pub mod upstream;

@@ -56,6 +56,7 @@ pub use settings::HttpSettings;
 use crate::gateway::Gateway;
 use crate::keys::Seal;
 use crate::registry::Registry;
+use crate::servers::Servers;
 use crate::store::Store;
 use channels::Channels;
 use held::Held;
@@ -83,6 +84,8 @@ pub struct Hub {
     pub settings: Arc<HttpSettings>,
     /// Shared with the system that sends signed decisions; `None` refuses them all.
     pub webhook_secret: Option<Secret>,
+    /// Third-party servers; `None` where the hub has none.
+    pub servers: Option<Arc<Servers>>,
     /// Closes answers that are kept for repeated requests. Made up by [`Hub::new`], so that they end
     /// with this process, until another one takes its place.
     pub seal: Arc<Seal>,
@@ -114,6 +117,7 @@ impl Hub {
             store,
             readiness: Readiness::default(),
             webhook_secret: None,
+            servers: None,
             seal: Arc::new(Seal::fleeting()),
             sessions: Arc::new(sessions),
             lists: Arc::default(),

@@ -30,6 +30,7 @@ const HUB: &[&str] = &[
     "error",
     "resilience",
     "registry",
+    "servers",
     "gateway",
     "master",
     "transport",

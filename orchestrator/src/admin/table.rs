@@ -73,6 +73,10 @@ impl Route {
         Self::new(Method::POST, path, routing::post(handler))
     }
 
+    pub(super) fn put<H: Handler<T, Admin>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new(Method::PUT, path, routing::put(handler))
+    }
+
     pub(super) fn delete<H: Handler<T, Admin>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self::new(Method::DELETE, path, routing::delete(handler))
     }
@@ -149,6 +153,9 @@ impl Route {
 pub(super) fn alias(path: &str) -> Option<String> {
     if let Some(rest) = path.strip_prefix("/api/admin/") {
         return Some(format!("/admin/{rest}"));
+    }
+    if let Some(rest) = path.strip_prefix("/gateway/servers") {
+        return Some(format!("/api/gateway/servers{rest}"));
     }
     path.strip_prefix("/auth/")
         .map(|rest| format!("/api/auth/{rest}"))

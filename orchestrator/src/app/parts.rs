@@ -1,7 +1,7 @@
 //! Every part of a hub, built in the order of the architecture, started and stopped together.
 
 use super::pieces::{audit_of, hub_key, policy_of};
-use super::{Inputs, StartError, secrets, settings, watch};
+use super::{Inputs, StartError, secrets, settings, third_party, watch};
 use crate::approvals::{Approvals, ApprovalsParts};
 use crate::audit::Audit;
 use crate::auth::{Auth, AuthConfig, Presented, Principal};
@@ -78,7 +78,11 @@ impl Parts {
         });
         add_spokes(inputs, &registry, &ground.key, &gateway)?;
         add_own_tools(config, &registry, &gateway).await?;
-        let mut hub = Hub::new(gateway, registry, ground.instance.store().clone(), http);
+        let store = ground.instance.store();
+        let servers = third_party::servers(inputs, &gateway, &registry, store)?;
+        servers.load(&config.mcp_servers).await?;
+        let mut hub = Hub::new(gateway, registry, store.clone(), http);
+        hub.servers = Some(servers);
         hub.seal = Arc::new(Seal::of(&ground.key, "waygate/kept-answers/v1"));
         hub.webhook_secret = secrets::webhook(inputs, secret.as_ref())?;
         Ok(Self {
@@ -156,6 +160,11 @@ impl Parts {
 
     /// Lets what runs end, writes what is queued, closes the store.
     pub(super) async fn stop(self, within: Duration) {
+        if self.edge.shutdown(within).await.is_empty()
+            && let Some(servers) = &self.hub.servers
+        {
+            servers.close().await;
+        }
         for (what, tasks) in [
             ("listeners", &self.edge),
             ("tasks", &self.hub.gateway.tasks),

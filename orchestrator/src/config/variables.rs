@@ -49,6 +49,8 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("WAYGATE_SPOKE_AUTH", "spokes.auth", Text),
     Variable::new("WAYGATE_SPOKE_TOKEN_PATH", "spokes.token_path", Text),
     Variable::new("WAYGATE_CALL_KEY_PATH", "spokes.call_key_path", Text),
+    Variable::new("WAYGATE_STDIO_ALLOW", "third_party.programs", List),
+    Variable::new("WAYGATE_OUTBOUND_ALLOW", "third_party.outbound", List),
     Variable::new("WAYGATE_CACHE_TYPE", "cache.type", Text),
     Variable::new("WAYGATE_CACHE_TTL", "cache.ttl", Integer),
     Variable::new("WAYGATE_RATE_LIMIT", "limits.execute_per_minute", Integer),

@@ -1,0 +1,47 @@
+//! Third-party servers, built from the settings.
+
+use super::{Inputs, StartError, settings};
+use crate::config::InvalidConfig;
+use crate::gateway::Gateway;
+use crate::registry::Registry;
+use crate::servers::{Servers, ServersConfig, ServersParts};
+use crate::store::Store;
+use shared::exec::{Executor, SearchPath};
+use shared::outbound::Outbound;
+use std::sync::Arc;
+
+/// The servers of this hub; none has joined yet.
+pub(super) fn servers(
+    inputs: &Inputs,
+    gateway: &Gateway,
+    registry: &Arc<Registry>,
+    store: &Store,
+) -> Result<Arc<Servers>, StartError> {
+    let config = &inputs.config.third_party;
+    let outbound = Outbound::allowing(&config.outbound).map_err(|error| InvalidConfig::Rule {
+        key: "WAYGATE_OUTBOUND_ALLOW",
+        rule: error.to_string(),
+    })?;
+    let executor = Executor::new(SearchPath::system(), gateway.tasks.clone());
+    let executor = executor
+        .inspect_err(|error| {
+            tracing::warn!(event = "no_programs", %error, "servers on stdio cannot be started");
+        })
+        .ok();
+    Ok(Servers::new(ServersParts {
+        config: ServersConfig {
+            programs: config.programs.clone(),
+            starts_per_minute: config.starts_per_minute,
+            resilience: settings::resilience(&inputs.config),
+        },
+        store: store.clone(),
+        registry: Arc::clone(registry),
+        audit: Arc::clone(&gateway.audit),
+        metrics: Arc::clone(&gateway.metrics),
+        clock: Arc::clone(&gateway.clock),
+        tasks: gateway.tasks.clone(),
+        secrets: Arc::clone(&inputs.secrets),
+        outbound,
+        executor,
+    }))
+}
