@@ -12,13 +12,13 @@ pub use script::Script;
 pub use world::{Effects, World};
 
 use crate::core::{
-    ChildOutcome, Control, Ending, Event, Outcome, Reason, Resolution, Run, RunSettings, Stamped,
-    Suspended, TaskPath, TimerKind, WaitOn,
+    ChildOutcome, Control, Event, Reason, Resolution, Run, RunSettings, Stamped, Suspended,
+    TaskPath, TimerKind, WaitOn,
 };
 use crate::dsl::model::{Definition, Effect};
 use crate::expression::Expressions;
 use jiff::Timestamp;
-use rows::{Rows, shown};
+use rows::{Pending, Rows, shown};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,19 +45,11 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation(pub String);
 
-/// Calls that were asked for; lost in a crash.
-#[derive(Debug, Clone)]
-enum Pending {
-    Send(Box<crate::core::Invoke>),
-    Poll(TaskPath, u32, String),
-    Answer(TaskPath, u32, Outcome),
-    Accepted(TaskPath, u32, String),
-}
-
 /// One thing that can happen next.
 enum Action {
     Call(usize),
     Event(Event),
+    Resolve(Event, TaskPath, Option<String>),
     Deliver(TaskPath),
     Vote(TaskPath, u32, String),
     Fire(TaskPath, TimerKind, Timestamp),
@@ -134,6 +126,9 @@ impl<'a> Simulation<'a> {
     pub fn finish(mut self) -> Result<Report, Violation> {
         let mut begun = false;
         for _ in 0..MOST_STEPS {
+            if let Some(key) = &self.rows.disorder {
+                return Err(Violation(format!("compensated too early: {key}")));
+            }
             if let Some(ending) = &self.rows.ending {
                 return Ok(Report {
                     ending: shown(ending),
@@ -174,6 +169,10 @@ impl<'a> Simulation<'a> {
         Ok(match actions.swap_remove(chosen) {
             Action::Call(index) => self.act(index),
             Action::Event(event) => self.transition(event),
+            Action::Resolve(event, path, key) => {
+                self.world.unheard(&path, key.as_deref());
+                self.transition(event)
+            }
             Action::Deliver(path) => {
                 let event = self
                     .script
@@ -233,7 +232,8 @@ impl<'a> Simulation<'a> {
                 }
                 WaitOn::Operator { why, key, .. } => {
                     let event = self.resolution(&wait.path, why, key.as_deref());
-                    actions.push(Action::Event(event));
+                    let forget = key.filter(|_| why != Suspended::Exhausted);
+                    actions.push(Action::Resolve(event, wait.path, forget));
                 }
                 WaitOn::Resume => {
                     actions.push(Action::Event(Event::Control(Control::Resume(operator()))));

@@ -1,11 +1,21 @@
 //! What a simulated store holds besides the run. Volatile commands are handed back, not stored.
 
-use super::Pending;
-use crate::core::{Command, Ending, Event, Spawn, Suspended, TaskPath, TimerKind};
+use crate::core::{
+    Command, Ending, Event, Invoke, Outcome, Spawn, Suspended, TaskPath, TimerKind, What,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Calls that were asked for; lost in a crash.
+#[derive(Debug, Clone)]
+pub(super) enum Pending {
+    Send(Box<Invoke>),
+    Poll(TaskPath, u32, String),
+    Answer(TaskPath, u32, Outcome),
+    Accepted(TaskPath, u32, String),
+}
 
 /// Rows; they outlive a crash.
 #[derive(Clone, Default)]
@@ -20,6 +30,10 @@ pub(super) struct Rows {
     pub(super) delivered: usize,
     pub(super) votes: BTreeMap<TaskPath, usize>,
     pub(super) ending: Option<Ending>,
+    /// Compensations that are registered and did not run, in order.
+    registered: Vec<String>,
+    /// A compensation that ran before a later one.
+    pub(super) disorder: Option<String>,
     /// Times somebody had to say what became of a call.
     pub(super) unknown: u32,
 }
@@ -79,15 +93,26 @@ impl Rows {
                 ..
             } => self.unknown += 1,
             Command::Finish(ending) => self.ending = Some(ending),
+            Command::Journal(entry) => self.ordered(entry.what),
             // A cancelled attempt still answers here, which is the harder case.
             Command::CancelInvoke { .. }
             | Command::CancelChild { .. }
             | Command::Spawn(_)
             | Command::Notify { .. }
-            | Command::Journal(_)
             | Command::Index(_) => {}
         }
         None
+    }
+
+    /// Holds compensation to its order: last registered, first run.
+    fn ordered(&mut self, what: What) {
+        match what {
+            What::Registered { key } => self.registered.push(key),
+            What::Undone { key } if self.registered.pop().as_ref() != Some(&key) => {
+                self.disorder = Some(key);
+            }
+            _ => {}
+        }
     }
 
     /// Takes away what an event uses up.

@@ -50,6 +50,15 @@ impl World {
         self.done.get(key?).cloned()
     }
 
+    /// Nobody heard how the call with this key went, which did nothing: it does not count as a failure,
+    /// or a crash would change how often a step fails.
+    pub(super) fn unheard(&mut self, path: &TaskPath, key: Option<&str>) {
+        let done = &self.done;
+        if let Some(keys) = self.arrived.get_mut(path) {
+            keys.retain(|other| done.contains_key(other) || Some(other.as_str()) != key);
+        }
+    }
+
     /// A call arrives. `Err` is the handle of one that was taken on.
     pub(super) fn call(&mut self, invoke: &Invoke) -> Result<Outcome, String> {
         if invoke.purpose == Purpose::Verify {

@@ -3,8 +3,12 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot read its own definitions has failed, and a failure names its seed"
 )]
 
 mod crash;
 mod definitions;
+mod model;
+mod program;
+mod random;
