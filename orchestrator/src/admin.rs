@@ -3,6 +3,7 @@
 //! Every route stands in one table, from which the router and the `OpenAPI` document are made. What
 //! every request passes first is `transport::edge`; tool calls go through the gateway like any other.
 
+mod approval_page;
 mod approvals;
 mod audit;
 mod document;
@@ -92,6 +93,7 @@ fn routes() -> Vec<Route> {
         engine::routes(),
         tools::routes(),
         status::routes(),
+        approval_page::routes(),
         approvals::routes(),
         keys::routes(),
         operations::routes(),

@@ -274,9 +274,10 @@ pub(crate) fn modern(key: &str, method: &str, mut params: Value) -> Request<Body
         .unwrap()
         .entry("_meta")
         .or_insert(json!({}));
-    own.as_object_mut()
-        .unwrap()
-        .extend(meta.as_object().unwrap().clone());
+    for (key, value) in meta.as_object().unwrap() {
+        let own = own.as_object_mut().unwrap();
+        own.entry(key).or_insert(value.clone());
+    }
     let mut request = a("POST", "/mcp", key)
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")

@@ -7,6 +7,7 @@
 )]
 
 mod approvals;
+mod approvals_in_host;
 mod audit_forgery;
 mod audit_trail;
 mod auth_keys;
