@@ -7,6 +7,8 @@
 //!    commands** in one transaction;
 //! 2. only then act on [`Command::Invoke`], [`Command::Poll`] and [`Command::CancelInvoke`]. All other
 //!    commands are rows: a timer, a lock, a request, a child, an event to publish;
+//!    A new run hears [`Event::Recover`] with the present epoch before [`Event::Started`], or its first
+//!    calls would pass for orphans;
 //! 3. after a crash give every open run [`Event::Recover`] with a new epoch. What was in flight is sent
 //!    again, asked about or left to an operator by its effect; rows need nothing.
 
