@@ -122,6 +122,8 @@ fn sqlite_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        // What a savepoint may have to put back stays in memory instead of a file of its own.
+        .pragma("temp_store", "MEMORY")
         .thread_name(|n| format!("sqlite-{n}"))
 }
 
