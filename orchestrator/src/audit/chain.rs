@@ -4,6 +4,7 @@ use super::record::{Draft, Phase};
 use crate::store::{Argument, Row, StoreError};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io::Write;
+use std::sync::Arc;
 
 /// The hash before the first record.
 pub(in crate::audit) const GENESIS: &str =
@@ -88,7 +89,7 @@ impl Entry {
     pub(in crate::audit) fn canonical(&self) -> Vec<u8> {
         let draft = &self.draft;
         let mut json = Vec::with_capacity(512 + draft.metadata.len());
-        let optional = |text: &Option<String>| text.as_deref().map_or_else(null, quoted);
+        let optional = |text: &Option<Arc<str>>| text.as_deref().map_or_else(null, quoted);
         field(&mut json, "action", &quoted(&draft.action));
         field(&mut json, "actor_id", &quoted(&draft.actor));
         field(&mut json, "actor_ip", &optional(&draft.address));
@@ -139,24 +140,22 @@ impl Entry {
     /// Reads a row.
     pub(in crate::audit) fn of_row(row: &Row) -> Result<Self, StoreError> {
         let text = |column| row.text(column).map(str::to_owned);
-        let optional = |column| {
-            row.optional_text(column)
-                .map(|text| text.map(str::to_owned))
-        };
+        let shared = |column| row.text(column).map(Arc::from);
+        let optional = |column| row.optional_text(column).map(|text| text.map(Arc::from));
         Ok(Self {
             seq: row.integer("seq")?,
             draft: Draft {
-                id: text("id")?,
+                id: shared("id")?,
                 phase: Phase::parse(row.text("phase")?).ok_or(StoreError::Column("phase"))?,
-                organization: text("organization_id")?,
+                organization: shared("organization_id")?,
                 namespace: optional("namespace_id")?,
-                action: text("action")?,
-                resource_type: text("resource_type")?,
-                resource_id: text("resource_id")?,
-                actor: text("actor_id")?,
+                action: shared("action")?,
+                resource_type: shared("resource_type")?,
+                resource_id: shared("resource_id")?,
+                actor: shared("actor_id")?,
                 address: optional("actor_ip")?,
                 code: optional("code")?,
-                metadata: text("metadata")?,
+                metadata: shared("metadata")?,
                 correlation_id: optional("correlation_id")?,
                 at: row.integer("created_at")?,
             },
@@ -231,14 +230,14 @@ mod tests {
         assert_eq!(good.hash, good.computed_hash());
         let changes: [fn(&mut Entry); 16] = [
             |e| e.seq += 1,
-            |e| e.draft.id.push('x'),
+            |e| e.draft.id = "other".into(),
             |e| e.draft.phase = Phase::Intent,
-            |e| e.draft.organization.push('x'),
+            |e| e.draft.organization = "other".into(),
             |e| e.draft.namespace = Some("x".into()),
-            |e| e.draft.action.push('x'),
-            |e| e.draft.resource_type.push('x'),
-            |e| e.draft.resource_id.push('x'),
-            |e| e.draft.actor.push('x'),
+            |e| e.draft.action = "other".into(),
+            |e| e.draft.resource_type = "other".into(),
+            |e| e.draft.resource_id = "other".into(),
+            |e| e.draft.actor = "other".into(),
             |e| e.draft.address = None,
             |e| e.draft.code = Some("OK".into()),
             |e| e.draft.metadata = "{}".into(),

@@ -4,6 +4,7 @@
 use super::record::Draft;
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 const WINDOW_MICROS: i64 = 60_000_000;
 /// Notes of one kind written per minute.
@@ -13,7 +14,7 @@ const KINDS: usize = 1024;
 
 /// What was noted during the last minute.
 #[derive(Default)]
-pub(in crate::audit) struct Notes(HashMap<(String, Option<String>), Window>);
+pub(in crate::audit) struct Notes(HashMap<(Arc<str>, Option<Arc<str>>), Window>);
 
 struct Window {
     since: i64,
@@ -28,7 +29,7 @@ impl Notes {
     pub(in crate::audit) fn admit(&mut self, note: Draft) -> Option<Draft> {
         let mut kind = (note.action.clone(), note.address.clone());
         if self.0.len() >= KINDS && !self.0.contains_key(&kind) {
-            kind.1 = Some("others".to_owned());
+            kind.1 = Some(Arc::from("others"));
         }
         let window = self.0.entry(kind).or_insert_with(|| Window {
             since: note.at,
@@ -62,8 +63,10 @@ impl Notes {
 
 fn summary(window: Window, now: i64) -> Draft {
     Draft {
-        id: uuid::Uuid::now_v7().to_string(),
-        metadata: json!({ "not_listed": window.suppressed, "since": window.since }).to_string(),
+        id: uuid::Uuid::now_v7().to_string().into(),
+        metadata: json!({ "not_listed": window.suppressed, "since": window.since })
+            .to_string()
+            .into(),
         at: now,
         ..window.last
     }

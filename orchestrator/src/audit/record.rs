@@ -119,19 +119,19 @@ impl Phase {
 /// A record without its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::audit) struct Draft {
-    pub(in crate::audit) id: String,
+    pub(in crate::audit) id: Arc<str>,
     pub(in crate::audit) phase: Phase,
-    pub(in crate::audit) organization: String,
-    pub(in crate::audit) namespace: Option<String>,
-    pub(in crate::audit) action: String,
-    pub(in crate::audit) resource_type: String,
-    pub(in crate::audit) resource_id: String,
-    pub(in crate::audit) actor: String,
-    pub(in crate::audit) address: Option<String>,
-    pub(in crate::audit) code: Option<String>,
+    pub(in crate::audit) organization: Arc<str>,
+    pub(in crate::audit) namespace: Option<Arc<str>>,
+    pub(in crate::audit) action: Arc<str>,
+    pub(in crate::audit) resource_type: Arc<str>,
+    pub(in crate::audit) resource_id: Arc<str>,
+    pub(in crate::audit) actor: Arc<str>,
+    pub(in crate::audit) address: Option<Arc<str>>,
+    pub(in crate::audit) code: Option<Arc<str>>,
     /// A JSON object.
-    pub(in crate::audit) metadata: String,
-    pub(in crate::audit) correlation_id: Option<String>,
+    pub(in crate::audit) metadata: Arc<str>,
+    pub(in crate::audit) correlation_id: Option<Arc<str>>,
     /// Microseconds since 1970.
     pub(in crate::audit) at: i64,
 }
@@ -143,23 +143,23 @@ impl Draft {
             "arguments_hash": intent.arguments_hash.as_ref(),
             "door": intent.door,
             "effect": intent.effect.as_str(),
-            "idempotency_key": intent.idempotency_key.as_deref().map(short),
-            "request_id": short(&intent.request_id),
+            "idempotency_key": intent.idempotency_key.as_deref().map(short).as_deref(),
+            "request_id": &*kept(&intent.request_id),
             "service": intent.service.as_ref(),
         });
         Self {
             id: short(&intent.call_id),
             phase: Phase::Intent,
-            organization: short(&intent.organization),
-            namespace: Some(short(&intent.namespace)),
-            action: "tool.call".to_owned(),
-            resource_type: "tool".to_owned(),
-            resource_id: short(&intent.tool),
-            actor: short(&intent.principal),
-            address: intent.address.map(|address| address.to_string()),
+            organization: kept(&intent.organization),
+            namespace: Some(kept(&intent.namespace)),
+            action: Arc::from("tool.call"),
+            resource_type: Arc::from("tool"),
+            resource_id: kept(&intent.tool),
+            actor: kept(&intent.principal),
+            address: intent.address.map(|address| address.to_string().into()),
             code: None,
-            metadata: metadata.to_string(),
-            correlation_id: Some(intent.correlation_id.as_str().to_owned()),
+            metadata: metadata.to_string().into(),
+            correlation_id: Some(Arc::from(intent.correlation_id.as_str())),
             at,
         }
     }
@@ -172,7 +172,7 @@ impl Draft {
             "duration_us": u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX),
             "output_bytes": outcome.output_bytes,
             "replayed": outcome.replayed,
-            "rule": outcome.rule.as_deref().map(short),
+            "rule": outcome.rule.as_deref().map(short).as_deref(),
         });
         self.ended_with(outcome.code, metadata, at)
     }
@@ -181,8 +181,8 @@ impl Draft {
     pub(in crate::audit) fn ended_with(&self, code: &str, metadata: Value, at: i64) -> Self {
         Self {
             phase: Phase::Outcome,
-            code: Some(code.to_owned()),
-            metadata: metadata.to_string(),
+            code: Some(Arc::from(code)),
+            metadata: metadata.to_string().into(),
             at,
             ..self.without_metadata()
         }
@@ -195,18 +195,18 @@ impl Draft {
             other => json!({ "value": other }),
         };
         Self {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: uuid::Uuid::now_v7().to_string().into(),
             phase: Phase::Event,
-            organization: short(&event.organization),
+            organization: kept(&event.organization),
             namespace: None,
-            action: event.action.to_owned(),
-            resource_type: event.resource_type.to_owned(),
+            action: Arc::from(event.action),
+            resource_type: Arc::from(event.resource_type),
             resource_id: short(&event.resource_id),
-            actor: short(&event.actor),
-            address: event.address.map(|address| address.to_string()),
+            actor: kept(&event.actor),
+            address: event.address.map(|address| address.to_string().into()),
             code: None,
-            metadata: bounded(details, MAX_METADATA).to_string(),
-            correlation_id: event.correlation_id.map(|id| id.as_str().to_owned()),
+            metadata: bounded(details, MAX_METADATA).to_string().into(),
+            correlation_id: event.correlation_id.map(|id| Arc::from(id.as_str())),
             at,
         }
     }
@@ -224,7 +224,7 @@ impl Draft {
             actor: self.actor.clone(),
             address: self.address.clone(),
             code: self.code.clone(),
-            metadata: "{}".to_owned(),
+            metadata: Arc::from("{}"),
             correlation_id: self.correlation_id.clone(),
             at: self.at,
         }
@@ -232,7 +232,10 @@ impl Draft {
 }
 
 /// Text a column can hold: PostgreSQL knows no NUL, and nobody needs more than 512 characters.
-fn short(text: &str) -> String {
+fn short(text: &str) -> Arc<str> {
+    if fits(text) {
+        return Arc::from(text);
+    }
     let fit = |character: char| {
         if character == '\0' {
             '\u{fffd}'
@@ -240,7 +243,21 @@ fn short(text: &str) -> String {
             character
         }
     };
-    text.chars().take(MAX_TEXT).map(fit).collect()
+    let cut: String = text.chars().take(MAX_TEXT).map(fit).collect();
+    Arc::from(cut)
+}
+
+/// The same without a copy, where the text fits as it is.
+fn kept(text: &Arc<str>) -> Arc<str> {
+    if fits(text) {
+        Arc::clone(text)
+    } else {
+        short(text)
+    }
+}
+
+fn fits(text: &str) -> bool {
+    text.len() <= MAX_TEXT && !text.contains('\0')
 }
 
 /// The value, or its size when it is too large.

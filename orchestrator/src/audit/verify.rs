@@ -158,7 +158,7 @@ impl Walk {
             Some("the record does not follow the one before it")
         } else if entry.hash != entry.computed_hash() {
             Some("the record was changed")
-        } else if entry.draft.action == GAP {
+        } else if *entry.draft.action == *GAP {
             Some("the hub found the trail changed when it started here")
         } else {
             None

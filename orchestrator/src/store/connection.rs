@@ -232,6 +232,7 @@ macro_rules! runner {
                     Argument::Null => query.bind(None::<String>),
                     Argument::NullInteger => query.bind(None::<i64>),
                     Argument::Text(text) => query.bind(text),
+                    Argument::Shared(text) => query.bind(text),
                     Argument::Integer(value) => query.bind(value),
                     Argument::Bytes(bytes) => query.bind(bytes),
                 };

@@ -14,6 +14,8 @@ pub enum Argument {
     NullInteger,
     /// Text, JSON included.
     Text(String),
+    /// Text somebody else holds too; binding it copies nothing.
+    Shared(Arc<str>),
     /// Integers, times, booleans as 0 and 1.
     Integer(i64),
     /// Bytes.
@@ -29,6 +31,18 @@ impl From<&str> for Argument {
 impl From<String> for Argument {
     fn from(value: String) -> Self {
         Self::Text(value)
+    }
+}
+
+impl From<Arc<str>> for Argument {
+    fn from(value: Arc<str>) -> Self {
+        Self::Shared(value)
+    }
+}
+
+impl From<Option<Arc<str>>> for Argument {
+    fn from(value: Option<Arc<str>>) -> Self {
+        value.map_or(Self::Null, Self::Shared)
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Edge {
     pub clock: SharedClock,
 }
 
+/// Headers the edge adds to an answer, about; room for them is made once.
+const OWN_HEADERS: usize = 16;
 /// Routes whose handler bounds its own time: tool calls and streams.
 const OWN_TIME: [&str; 9] = [
     "/mcp",
@@ -83,6 +85,7 @@ pub async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) ->
     };
     let mut answer = answer.instrument(span).await;
     let headers = answer.headers_mut();
+    headers.reserve(OWN_HEADERS);
     identify(headers, &seen);
     secure(headers, &edge.settings);
     cors::mark(headers, origin.as_ref(), &edge.settings);
