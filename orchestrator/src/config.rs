@@ -185,6 +185,9 @@ pub struct Spokes {
     pub auth: SpokeAuth,
     pub token_path: PathBuf,
     pub call_key_path: PathBuf,
+    pub tls_cert_path: PathBuf,
+    pub tls_key_path: PathBuf,
+    pub tls_ca_path: PathBuf,
     pub health_interval_seconds: u64,
     pub health_timeout_seconds: u64,
     pub unhealthy_after: u32,
@@ -199,6 +202,8 @@ pub enum SpokeAuth {
     Token,
     /// Not at all; loopback only.
     None,
+    /// A certificate, over TLS.
+    Mtls,
 }
 
 /// Times of tool calls, in seconds.

@@ -2,12 +2,13 @@
 //!
 //! What `axum::serve` leaves open is closed here: header, body and idle times, connections in all
 //! and per address, sizes, HTTP/2 bounds. HTTP/1 and h2c share the port. Authentication, `Host` and
-//! `Origin` are the routes' business; TLS is not handled here. Source: `security.md` 4.6.
+//! `Origin` are the routes' business. Source: `security.md` 4.6.
 
 mod admission;
 mod body;
 mod first_bytes;
 mod refusal;
+pub mod tls;
 
 pub use refusal::refusal;
 
@@ -19,10 +20,14 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -80,7 +85,23 @@ pub async fn serve(
     limits: EdgeLimits,
     shutdown: CancellationToken,
 ) {
-    let edge = Edge::new(router, limits);
+    run(listener, Edge::new(router, limits, None), shutdown).await;
+}
+
+/// As [`serve`], over TLS. A request of a client with a believed certificate has
+/// [`tls::ClientCertificate`] among its extensions.
+pub async fn serve_tls(
+    listener: TcpListener,
+    router: Router,
+    limits: EdgeLimits,
+    shutdown: CancellationToken,
+    tls: Arc<ServerConfig>,
+) {
+    let edge = Edge::new(router, limits, Some(TlsAcceptor::from(tls)));
+    run(listener, edge, shutdown).await;
+}
+
+async fn run(listener: TcpListener, edge: Edge, shutdown: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
@@ -104,7 +125,7 @@ pub async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown())
+    if tokio::time::timeout(edge.limits.drain, graceful.shutdown())
         .await
         .is_err()
     {
@@ -118,10 +139,11 @@ struct Edge {
     router: Router,
     limits: EdgeLimits,
     admission: Admission,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Edge {
-    fn new(router: Router, limits: EdgeLimits) -> Self {
+    fn new(router: Router, limits: EdgeLimits, tls: Option<TlsAcceptor>) -> Self {
         let router = router
             .layer(axum::middleware::from_fn_with_state(limits, body::bound))
             .layer(CatchPanicLayer::custom(refusal::of_panic));
@@ -129,6 +151,7 @@ impl Edge {
             router,
             limits,
             admission: Admission::new(limits.connections, limits.connections_per_address),
+            tls,
         }
     }
 
@@ -137,10 +160,44 @@ impl Edge {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(event = "edge.nodelay", %error, "a socket option was refused");
         }
+        match &self.tls {
+            None => self.speak(stream, peer, false, watcher).await,
+            Some(acceptor) => {
+                let within = self.limits.header_read;
+                let shaken = tokio::time::timeout(within, acceptor.accept(stream)).await;
+                match shaken {
+                    Ok(Ok(stream)) => {
+                        let shown = stream.get_ref().1.peer_certificates();
+                        let certified = shown.is_some_and(|chain| !chain.is_empty());
+                        self.speak(stream, peer, certified, watcher).await;
+                    }
+                    Ok(Err(error)) => {
+                        tracing::debug!(event = "edge.tls", %error, "a handshake failed");
+                    }
+                    Err(_elapsed) => {
+                        tracing::debug!(event = "edge.tls", "a handshake took too long");
+                    }
+                }
+            }
+        }
+        drop(place);
+    }
+
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        certified: bool,
+        watcher: Watcher,
+    ) {
         let io = TokioIo::new(FirstBytes::new(stream, self.limits.header_read));
-        let router = self.router;
+        let router = self.router.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
+            let extensions = request.extensions_mut();
+            extensions.insert(ConnectInfo(peer));
+            if certified {
+                extensions.insert(tls::ClientCertificate);
+            }
             router.clone().oneshot(request)
         });
         let builder = builder(&self.limits);
@@ -148,7 +205,6 @@ impl Edge {
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(event = "edge.connection", error, "a connection ended early");
         }
-        drop(place);
     }
 }
 

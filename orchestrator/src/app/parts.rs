@@ -287,6 +287,7 @@ fn add_spokes(
 ) -> Result<(), StartError> {
     let config = &inputs.config;
     let token = secrets::spoke_token(config)?;
+    let tls = secrets::spoke_tls(config)?;
     let resilience = settings::resilience(config);
     for spoke in config.spokes(&inputs.environment)? {
         let restarted = Arc::new(Notify::new());
@@ -295,12 +296,12 @@ fn add_spokes(
             url: spoke.url.clone(),
             token: token.clone(),
         };
-        let client = SpokeClient::new(
-            &target,
-            Arc::clone(key),
-            Arc::clone(&gateway.clock),
-            Arc::clone(&restarted),
-        )
+        let (key, clock) = (Arc::clone(key), Arc::clone(&gateway.clock));
+        let told = Arc::clone(&restarted);
+        let client = match &tls {
+            None => SpokeClient::new(&target, key, clock, told),
+            Some(tls) => SpokeClient::over_tls(&target, key, clock, told, tls),
+        }
         .map_err(|error| {
             StartError::Secret(format!("WAYGATE_SPOKE_URL_{:02}: {error}", spoke.number))
         })?;
@@ -336,7 +337,11 @@ async fn add_own_tools(
     let parts = MasterParts {
         registry: Arc::downgrade(registry),
         metrics: Arc::clone(&gateway.metrics),
-        probe: HealthProbe::new().map_err(|error| failed(Box::new(error)))?,
+        probe: match secrets::spoke_tls(config)? {
+            None => HealthProbe::new(),
+            Some(tls) => HealthProbe::believing(&tls.authority),
+        }
+        .map_err(|error| failed(Box::new(error)))?,
         clock: Arc::clone(&gateway.clock),
         started: tokio::time::Instant::now(),
         version: env!("CARGO_PKG_VERSION"),

@@ -6,7 +6,9 @@ use crate::auth::{BootstrapError, Bootstrapped};
 use crate::config::{Config, SpokeAuth};
 use crate::gateway::Gateway;
 use crate::keys;
+use crate::upstream::grpc::SpokeTls;
 use shared::secret::Secret;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Shortest secret the hub takes, in bytes.
@@ -67,7 +69,7 @@ pub(super) fn webhook(
 /// # Errors
 /// [`StartError::Secret`] when the file cannot be read.
 pub(super) fn spoke_token(config: &Config) -> Result<Option<Secret>, StartError> {
-    if config.spokes.auth == SpokeAuth::None {
+    if config.spokes.auth != SpokeAuth::Token {
         return Ok(None);
     }
     let path = config.paths.below_base(&config.spokes.token_path);
@@ -77,6 +79,28 @@ pub(super) fn spoke_token(config: &Config) -> Result<Option<Secret>, StartError>
             "WAYGATE_SPOKE_TOKEN_PATH: the file cannot be read ({error}); make one with: waygate secrets generate"
         ))),
     }
+}
+
+/// The certificates between hub and spokes; `None` where there are none.
+///
+/// # Errors
+/// [`StartError::Secret`] names the variable of a file that cannot be read.
+pub(super) fn spoke_tls(config: &Config) -> Result<Option<SpokeTls>, StartError> {
+    if config.spokes.auth != SpokeAuth::Mtls {
+        return Ok(None);
+    }
+    let read = |variable: &str, path: &Path| {
+        std::fs::read(config.paths.below_base(path)).map_err(|error| {
+            StartError::Secret(format!("{variable}: the file cannot be read ({error})"))
+        })
+    };
+    let spokes = &config.spokes;
+    let key = read("WAYGATE_SPOKE_TLS_KEY_PATH", &spokes.tls_key_path)?;
+    Ok(Some(SpokeTls {
+        authority: read("WAYGATE_SPOKE_TLS_CA_PATH", &spokes.tls_ca_path)?,
+        certificate: read("WAYGATE_SPOKE_TLS_CERT_PATH", &spokes.tls_cert_path)?,
+        key: Secret::new(String::from_utf8_lossy(&key)),
+    }))
 }
 
 /// Makes the operator's key the one bootstrap key, and writes down when that changed anything.

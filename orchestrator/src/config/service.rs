@@ -1,6 +1,6 @@
 //! Which spokes there are, and where each is reached.
 
-use super::{Config, InvalidConfig, Mode};
+use super::{Config, InvalidConfig, Mode, SpokeAuth};
 use serde::Deserialize;
 use shared::config::Environment;
 use std::sync::Arc;
@@ -75,9 +75,13 @@ impl Config {
             (Some((_, url)), _) => url.to_owned(),
             (None, "") => {
                 let port = self.port(number, environment)?;
+                let scheme = match self.spokes.auth {
+                    SpokeAuth::Mtls => "https",
+                    SpokeAuth::Token | SpokeAuth::None => "http",
+                };
                 match self.mode {
-                    Mode::Container => format!("http://{folder}:{port}"),
-                    Mode::LocalVm => format!("http://127.0.0.1:{port}"),
+                    Mode::Container => format!("{scheme}://{folder}:{port}"),
+                    Mode::LocalVm => format!("{scheme}://127.0.0.1:{port}"),
                 }
             }
             (None, url) => url.to_owned(),

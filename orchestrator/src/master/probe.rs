@@ -48,17 +48,29 @@ impl Probed {
     }
 }
 
+fn plain() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+}
+
 impl HealthProbe {
     /// A client that follows no redirect and uses no proxy.
     ///
     /// # Errors
     /// [`ProbeError`] when the system gives no TLS roots or no resolver.
     pub fn new() -> Result<Self, ProbeError> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .build();
+        plain().build().map(Self).map_err(ProbeError)
+    }
+
+    /// The same for spokes that speak TLS; `authority` (PEM) vouches for them.
+    ///
+    /// # Errors
+    /// [`ProbeError`] when it holds no certificate.
+    pub fn believing(authority: &[u8]) -> Result<Self, ProbeError> {
+        let roots = reqwest::Certificate::from_pem_bundle(authority).map_err(ProbeError)?;
+        let client = plain().tls_certs_only(roots).build();
         client.map(Self).map_err(ProbeError)
     }
 

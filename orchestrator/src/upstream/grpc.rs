@@ -26,7 +26,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -54,11 +54,23 @@ pub struct SpokeTarget {
     pub token: Option<Secret>,
 }
 
+/// How the hub and spokes know each other by certificates; all PEM.
+pub struct SpokeTls {
+    /// Who vouches for spokes.
+    pub authority: Vec<u8>,
+    /// The hub's own certificate.
+    pub certificate: Vec<u8>,
+    /// Its private key.
+    pub key: Secret,
+}
+
 /// An address or token that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// The address is no `http://host:port`.
-    #[error("the address of {service} is not http://host:port")]
+    #[error(
+        "the address of {service} cannot be used; http://host:port is wanted, https:// with certificates"
+    )]
     Address {
         /// The service.
         service: Arc<str>,
@@ -94,20 +106,51 @@ impl SpokeClient {
         clock: SharedClock,
         restarted: Arc<Notify>,
     ) -> Result<Self, TargetError> {
+        Self::connecting(target, key, clock, restarted, None)
+    }
+
+    /// As [`SpokeClient::new`], over TLS with a certificate instead of the token.
+    ///
+    /// # Errors
+    /// [`TargetError`], also for certificates that cannot be used.
+    pub fn over_tls(
+        target: &SpokeTarget,
+        key: Arc<HubKey>,
+        clock: SharedClock,
+        restarted: Arc<Notify>,
+        tls: &SpokeTls,
+    ) -> Result<Self, TargetError> {
+        Self::connecting(target, key, clock, restarted, Some(tls))
+    }
+
+    fn connecting(
+        target: &SpokeTarget,
+        key: Arc<HubKey>,
+        clock: SharedClock,
+        restarted: Arc<Notify>,
+        tls: Option<&SpokeTls>,
+    ) -> Result<Self, TargetError> {
         let service = Arc::clone(&target.service);
         let bearer = match &target.token {
             None => None,
             Some(token) => Some(bearer(token).ok_or_else(|| TargetError::Token(service.clone()))?),
         };
-        let address = |source| TargetError::Address {
-            service: Arc::clone(&target.service),
-            source,
+        let endpoint = match tls {
+            None => endpoint(target, "http://")?,
+            Some(tls) => {
+                let endpoint = endpoint(target, "https://")?;
+                let config = ClientTlsConfig::new()
+                    .ca_certificate(Certificate::from_pem(&tls.authority))
+                    .identity(Identity::from_pem(&tls.certificate, tls.key.expose()));
+                endpoint
+                    .tls_config(config)
+                    .map_err(|source| TargetError::Address {
+                        service: Arc::clone(&service),
+                        source: Some(source),
+                    })?
+            }
         };
-        if !target.url.starts_with("http://") {
-            return Err(address(None));
-        }
-        let endpoint = Endpoint::from_shared(target.url.clone())
-            .map_err(|source| address(Some(source)))?
+        let endpoint = endpoint
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .tcp_keepalive(Some(KEEP_ALIVE_EVERY))
@@ -308,6 +351,17 @@ impl Upstream for SpokeClient {
         self.restarted.notify_one();
         self.send(permit, call, &current).await
     }
+}
+
+fn endpoint(target: &SpokeTarget, scheme: &str) -> Result<Endpoint, TargetError> {
+    let address = |source| TargetError::Address {
+        service: Arc::clone(&target.service),
+        source,
+    };
+    if !target.url.starts_with(scheme) {
+        return Err(address(None));
+    }
+    Endpoint::from_shared(target.url.clone()).map_err(|source| address(Some(source)))
 }
 
 fn request(call: &UpstreamCall, context: CallContext) -> CallRequest {

@@ -2,6 +2,7 @@
 
 use crate::error::Code;
 use crate::http::refusal;
+use crate::http::tls::ClientCertificate;
 use crate::secret::Secret;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::{Request, State};
@@ -14,28 +15,43 @@ use subtle::ConstantTimeEq;
 
 /// Who may pass. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Access(Option<Arc<Secret>>);
+pub(super) enum Access {
+    /// Everybody.
+    Open,
+    /// Holders of the token.
+    Token(Arc<Secret>),
+    /// Holders of a certificate the edge believed.
+    Certificate,
+}
 
 impl Access {
-    /// Holders of `token`; everybody when it is `None`.
-    pub(super) fn new(token: Option<Secret>) -> Self {
-        Self(token.map(Arc::new))
+    fn admits(&self, request: &Request) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Token(expected) => shows(request.headers(), expected),
+            Self::Certificate => request.extensions().get::<ClientCertificate>().is_some(),
+        }
     }
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
-        let Some(expected) = &self.0 else {
-            return true;
-        };
-        let mut shown = headers.get_all(AUTHORIZATION).iter();
-        let (Some(one), None) = (shown.next(), shown.next()) else {
-            return false;
-        };
-        let given = one.to_str().ok().and_then(|text| {
-            let (scheme, token) = text.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        given.is_some_and(|given| is_same(given, expected.expose()))
+    const fn wants(&self) -> &'static str {
+        match self {
+            Self::Certificate => "a certificate the spoke believes is required",
+            Self::Open | Self::Token(_) => "the spoke's bearer token is required",
+        }
     }
+}
+
+/// Whether exactly one header shows the token.
+fn shows(headers: &HeaderMap, expected: &Secret) -> bool {
+    let mut shown = headers.get_all(AUTHORIZATION).iter();
+    let (Some(one), None) = (shown.next(), shown.next()) else {
+        return false;
+    };
+    let given = one.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    given.is_some_and(|given| is_same(given, expected.expose()))
 }
 
 /// Compared by digest: neither content nor length shows in the time it takes.
@@ -53,10 +69,10 @@ pub(super) async fn over_http(
     request: Request,
     next: Next,
 ) -> Response {
-    if access.admits(request.headers()) {
+    if access.admits(&request) {
         return next.run(request).await;
     }
-    let mut response = refusal(Code::Unauthorized, "the spoke's bearer token is required");
+    let mut response = refusal(Code::Unauthorized, access.wants());
     let challenge = HeaderValue::from_static("Bearer");
     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     response
@@ -68,10 +84,10 @@ pub(super) async fn over_grpc(
     request: Request,
     next: Next,
 ) -> Response {
-    if access.admits(request.headers()) {
+    if access.admits(&request) {
         return next.run(request).await;
     }
-    tonic::Status::unauthenticated("the spoke's bearer token is required")
+    tonic::Status::unauthenticated(access.wants())
         .into_http::<axum::body::Body>()
         .into_response()
 }
@@ -83,14 +99,16 @@ mod tests {
     /// Acceptance: 100
     #[test]
     fn only_the_exact_token_passes() {
-        let access = Access::new(Some(Secret::new("0123456789abcdef")));
-        let check = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
+        let access = Access::Token(Arc::new(Secret::new("0123456789abcdef")));
+        let request = |values: &[&str]| {
+            let mut request = Request::default();
             for value in values {
+                let headers = request.headers_mut();
                 headers.append(AUTHORIZATION, value.parse().unwrap());
             }
-            access.admits(&headers)
+            request
         };
+        let check = |values: &[&str]| access.admits(&request(values));
         assert!(check(&["Bearer 0123456789abcdef"]));
         assert!(check(&["bearer 0123456789abcdef"]));
         assert!(!check(&[]));
@@ -102,6 +120,14 @@ mod tests {
             "Bearer 0123456789abcdef",
             "Bearer 0123456789abcdef"
         ]));
-        assert!(Access::new(None).admits(&HeaderMap::new()));
+        assert!(Access::Open.admits(&request(&[])));
+        let token = request(&["Bearer 0123456789abcdef"]);
+        assert!(
+            !Access::Certificate.admits(&token),
+            "a token is no certificate"
+        );
+        let mut certified = request(&[]);
+        certified.extensions_mut().insert(ClientCertificate);
+        assert!(Access::Certificate.admits(&certified) && !access.admits(&certified));
     }
 }

@@ -8,13 +8,15 @@ use super::approvals::Decision;
 use super::options::StartOptions;
 use super::server::{self, Running, StartError};
 use super::service::{BuildError, Service};
-use super::settings::{self, Settings};
+use super::settings::{self, Auth, Settings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{EXIT_CODE, Environment};
+use crate::http::tls;
 use crate::secret::FileThenEnvironment;
 use crate::tasks;
 use crate::telemetry::{self, TelemetryConfig};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use rustls::pki_types::ServerName;
 use std::error::Error;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,8 +24,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// How long `health` waits.
 const HEALTH_WAIT: Duration = Duration::from_secs(5);
@@ -177,7 +180,9 @@ async fn health(service: &Service, environment: &Environment) -> Result<ExitCode
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    let answer = tokio::time::timeout(HEALTH_WAIT, ask_health(address)).await??;
+    let own = (settings.config.auth == Auth::Mtls).then_some(&settings.config.tls_cert_path);
+    let asked = ask_health(address, own.map(PathBuf::as_path));
+    let answer = tokio::time::timeout(HEALTH_WAIT, asked).await??;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP answer")?;
     say(body)?;
     let well = head.split(' ').nth(1) == Some("200");
@@ -188,16 +193,28 @@ async fn health(service: &Service, environment: &Environment) -> Result<ExitCode
     })
 }
 
-async fn ask_health(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
+/// Over TLS when the spoke shows the certificate in `own`.
+async fn ask_health(address: SocketAddr, own: Option<&Path>) -> std::io::Result<String> {
+    let stream = TcpStream::connect(address).await?;
+    let Some(own) = own else {
+        return told_by(stream).await;
+    };
+    let config = tls::client_of_own(own).map_err(std::io::Error::other)?;
+    let name = ServerName::IpAddress(address.ip().into());
+    let connector = TlsConnector::from(config);
+    told_by(connector.connect(name, stream).await?).await
+}
+
+async fn told_by(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
     let request = "GET /health HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream
-        .take(HEALTH_BYTES)
-        .read_to_string(&mut answer)
-        .await?;
-    Ok(answer)
+    let mut answer = Vec::new();
+    let read = stream.take(HEALTH_BYTES).read_to_end(&mut answer).await;
+    // A peer that ends without saying so has told what it had to all the same.
+    if read.is_err() && answer.is_empty() {
+        read?;
+    }
+    String::from_utf8(answer).map_err(std::io::Error::other)
 }
 
 async fn tools(service: &'static Service, options: StartOptions) -> Result<ExitCode, Failed> {

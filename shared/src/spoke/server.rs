@@ -20,9 +20,9 @@ use crate::call_token::Verifier;
 use crate::clock::SharedClock;
 use crate::config::{Environment, Merged, Sources};
 use crate::error::Code;
-use crate::http::{refusal, serve};
+use crate::http::{refusal, serve, serve_tls};
 use crate::reference::References;
-use crate::secret::{FileThenEnvironment, Secret, SecretProvider};
+use crate::secret::{FileThenEnvironment, SecretProvider};
 use crate::tasks::{Leftover, Tasks};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -131,6 +131,12 @@ pub async fn start(
         .clone()
         .unwrap_or_else(|| Arc::new(FileThenEnvironment::new(options.environment.clone())));
     let token = settings.token(secrets.as_ref())?;
+    let tls = settings.tls()?;
+    let access = match (token.clone(), &tls) {
+        (Some(token), _) => Access::Token(Arc::new(token)),
+        (None, Some(_)) => Access::Certificate,
+        (None, None) => Access::Open,
+    };
     let public_key = settings.public_key(&options.environment)?;
     let tasks = Tasks::new();
     let foundation = Foundation {
@@ -148,7 +154,7 @@ pub async fn start(
         core: &core,
         settings: &settings,
         tasks: &tasks,
-        token,
+        access,
     };
     let router = routes
         .protected()?
@@ -167,10 +173,11 @@ pub async fn start(
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let server = tasks.spawn(
-        "server",
-        serve(listener, router, edge_limits(&settings), shutdown.clone()),
-    );
+    let (limits, stop) = (edge_limits(&settings), shutdown.clone());
+    let server = match tls {
+        None => tasks.spawn("server", serve(listener, router, limits, stop)),
+        Some(tls) => tasks.spawn("server", serve_tls(listener, router, limits, stop, tls)),
+    };
     tracing::info!(event = "spoke.started", %address, tools = core.catalogue.entries().len(), "the service is ready");
     Ok(Running {
         address,
@@ -326,13 +333,13 @@ struct Routes<'a> {
     core: &'a Arc<Core>,
     settings: &'a Settings,
     tasks: &'a Tasks,
-    token: Option<Secret>,
+    access: Access,
 }
 
 impl Routes<'_> {
     /// What needs the spoke's credential.
     fn protected(self) -> Result<Router, StartError> {
-        let access = Access::new(self.token);
+        let access = self.access;
         let bounds = self.core.bounds;
         let grpc = Grpc::new(Arc::clone(self.core), self.tasks.clone());
         let grpc = SpokeServer::new(grpc)

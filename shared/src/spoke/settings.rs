@@ -1,13 +1,16 @@
 //! The settings of the harness itself; those of the spoke's tools are the spoke's own.
 
 use crate::config::{ConfigError, Environment, Kind, Loaded, Sources, Variable, load};
+use crate::http::tls::{self, TlsError, TlsFiles};
 use crate::secret::{Secret, SecretError, SecretProvider};
 use crate::telemetry::{Format, Level};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rustls::ServerConfig;
 use serde::Deserialize;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DEFAULTS: &str = include_str!("settings/default.toml");
 
@@ -16,6 +19,9 @@ const VARIABLES: &[Variable] = &[
     Variable::new("WAYGATE_SPOKE_AUTH", "auth", Kind::Text),
     Variable::new("WAYGATE_SPOKE_TOKEN_PATH", "token_path", Kind::Text),
     Variable::new(PUBLIC_KEY_VARIABLE, "call_public_key_path", Kind::Text),
+    Variable::new("WAYGATE_SPOKE_TLS_CERT_PATH", "tls_cert_path", Kind::Text),
+    Variable::new("WAYGATE_SPOKE_TLS_KEY_PATH", "tls_key_path", Kind::Text),
+    Variable::new("WAYGATE_SPOKE_TLS_CA_PATH", "tls_ca_path", Kind::Text),
     Variable::new("WAYGATE_SPOKE_ALLOWED_HOSTS", "allowed_hosts", Kind::List),
     Variable::new("WAYGATE_DATA_DIR", "data_dir", Kind::Text),
     Variable::new("WAYGATE_APPROVAL_TTL", "approval_seconds", Kind::Integer),
@@ -59,6 +65,9 @@ pub(super) struct Settings {
     pub(super) auth: Auth,
     pub(super) token_path: PathBuf,
     pub(super) call_public_key_path: PathBuf,
+    pub(super) tls_cert_path: PathBuf,
+    pub(super) tls_key_path: PathBuf,
+    pub(super) tls_ca_path: PathBuf,
     pub(super) allowed_hosts: Vec<String>,
     pub(super) data_dir: PathBuf,
     pub(super) approval_seconds: u32,
@@ -82,7 +91,7 @@ pub(super) enum Auth {
     Token,
     /// Nothing; on loopback only.
     None,
-    /// A certificate.
+    /// A certificate, over TLS.
     Mtls,
 }
 
@@ -98,9 +107,9 @@ pub enum SettingsError {
     /// No credential is asked for where others than this host could call.
     #[error("variable WAYGATE_SPOKE_AUTH: none is only for loopback, WAYGATE_HOST is {0}")]
     Open(IpAddr),
-    /// Known, but not built yet.
-    #[error("variable WAYGATE_SPOKE_AUTH: mtls is not supported by this build, use token")]
-    Mtls,
+    /// TLS cannot be spoken with the files of `WAYGATE_SPOKE_TLS_*_PATH`.
+    #[error("variables WAYGATE_SPOKE_TLS_*_PATH: {0}")]
+    Tls(#[source] TlsError),
     /// The secret is set but cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -135,7 +144,6 @@ pub(super) fn read(environment: &Environment) -> Result<Loaded<Settings>, Settin
         Auth::None if !loaded.config.host.is_loopback() => {
             Err(SettingsError::Open(loaded.config.host))
         }
-        Auth::Mtls => Err(SettingsError::Mtls),
         _ => Ok(loaded),
     }
 }
@@ -168,13 +176,13 @@ impl Settings {
         SocketAddr::new(self.host, port)
     }
 
-    /// The shared key; `None` when nothing is asked for.
+    /// The shared key; `None` when none is asked for.
     pub(super) fn token(
         &self,
         secrets: &dyn SecretProvider,
     ) -> Result<Option<Secret>, SettingsError> {
         const VARIABLE: &str = "WAYGATE_SPOKE_TOKEN_PATH";
-        if self.auth == Auth::None {
+        if self.auth != Auth::Token {
             return Ok(None);
         }
         let token = match secrets.get("SPOKE_TOKEN")? {
@@ -195,6 +203,19 @@ impl Settings {
             });
         }
         Ok(Some(token))
+    }
+
+    /// How TLS is spoken; `None` when it is not.
+    pub(super) fn tls(&self) -> Result<Option<Arc<ServerConfig>>, SettingsError> {
+        if self.auth != Auth::Mtls {
+            return Ok(None);
+        }
+        let files = TlsFiles {
+            certificate: self.tls_cert_path.clone(),
+            key: self.tls_key_path.clone(),
+            authority: self.tls_ca_path.clone(),
+        };
+        tls::server(&files).map(Some).map_err(SettingsError::Tls)
     }
 
     /// The hub's public key; `None` when there is no file and none was asked for.
@@ -294,7 +315,8 @@ mod tests {
         let error = read("0.0.0.0").unwrap_err().to_string();
         assert!(error.contains("WAYGATE_SPOKE_AUTH"), "{error}");
         let mtls = read_settings(&Environment::from([("WAYGATE_SPOKE_AUTH", "mtls")]));
-        assert!(matches!(mtls, Err(SettingsError::Mtls)));
+        let missing = mtls.unwrap().config.tls().unwrap_err().to_string();
+        assert!(missing.contains("WAYGATE_SPOKE_TLS"), "{missing}");
     }
 
     #[test]

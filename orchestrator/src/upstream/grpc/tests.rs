@@ -1,5 +1,6 @@
 //! The client against a stub on a real socket.
 
+mod certificates;
 mod harness;
 
 use super::stub::{Answer, Script, Serving, TOKEN, serve};
