@@ -25,6 +25,15 @@ pub(super) enum Access {
 }
 
 impl Access {
+    /// Holders of `token`; without one, holders of a certificate where TLS is spoken, else everybody.
+    pub(super) fn by(token: Option<Secret>, over_tls: bool) -> Self {
+        match token {
+            Some(token) => Self::Token(Arc::new(token)),
+            None if over_tls => Self::Certificate,
+            None => Self::Open,
+        }
+    }
+
     fn admits(&self, request: &Request) -> bool {
         match self {
             Self::Open => true,

@@ -132,11 +132,7 @@ pub async fn start(
         .unwrap_or_else(|| Arc::new(FileThenEnvironment::new(options.environment.clone())));
     let token = settings.token(secrets.as_ref())?;
     let tls = settings.tls()?;
-    let access = match (token.clone(), &tls) {
-        (Some(token), _) => Access::Token(Arc::new(token)),
-        (None, Some(_)) => Access::Certificate,
-        (None, None) => Access::Open,
-    };
+    let access = Access::by(token.clone(), tls.is_some());
     let public_key = settings.public_key(&options.environment)?;
     let tasks = Tasks::new();
     let foundation = Foundation {
