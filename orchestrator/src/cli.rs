@@ -16,6 +16,7 @@ mod output;
 mod policy;
 mod secrets;
 mod serve;
+mod servers;
 mod settings;
 mod stdio;
 mod tools;
@@ -69,6 +70,9 @@ enum Command {
     /// See and decide what people are asked.
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// Register, list, try and remove third-party MCP servers.
+    #[command(subcommand)]
+    Servers(servers::ServersCommand),
     /// Create, list and revoke API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -175,6 +179,7 @@ fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Up(args) => block_on(up::run(context, &args)),
         Command::Tools(command) => block_on(tools::run(context, command)),
         Command::Approvals(command) => block_on(approvals::run(context, command)),
+        Command::Servers(command) => block_on(servers::run(context, command)),
         Command::Keys(command) => block_on(keys::run(context, command)),
         Command::Policy(command) => block_on(policy::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),
