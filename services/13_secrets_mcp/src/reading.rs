@@ -125,7 +125,7 @@ impl Reading {
         tracing::info!(
             event = "secrets.read",
             principal = call.principal,
-            secret = %name,
+            which = %name,
             decision,
             "a secret was asked for"
         );
