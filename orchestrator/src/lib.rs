@@ -8,6 +8,7 @@ pub mod auth;
 pub mod bench;
 pub mod cache;
 pub mod caller;
+pub mod calls;
 pub mod cli;
 pub mod config;
 pub mod error;

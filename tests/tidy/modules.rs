@@ -25,6 +25,7 @@ const HUB: &[&str] = &[
     "ledger",
     "recovery",
     "upstream",
+    "calls",
     "router",
     "cache",
     "error",
