@@ -117,7 +117,9 @@ fn property<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
 }
 
 fn same(found: &Value, expected: &Value) -> Result<(), String> {
-    expect(found == expected, || format!("{found} instead of {expected}"))
+    expect(found == expected, || {
+        format!("{found} instead of {expected}")
+    })
 }
 
 fn expect(holds: bool, failure: impl FnOnce() -> String) -> Result<(), String> {
