@@ -63,39 +63,63 @@ impl Driver {
             RunSettings::default(),
         );
         let mut at: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
-        let mut events = VecDeque::from([Event::Started]);
-        let mut timers = Vec::new();
-        let mut history = Vec::new();
+        let mut going = Going {
+            events: VecDeque::from([Event::Started]),
+            timers: Vec::new(),
+            history: Vec::new(),
+            ending: None,
+        };
         for _ in 0..MOST {
-            let event = match events.pop_front() {
+            let event = match going.events.pop_front() {
                 Some(event) => event,
-                None => next_timer(&mut timers, &mut at).ok_or("the run waits for nothing")?,
+                None => {
+                    next_timer(&mut going.timers, &mut at).ok_or("the run waits for nothing")?
+                }
             };
             for command in run.advance(Stamped { at, event }) {
-                match command {
-                    Command::Invoke(invoke) => {
-                        let outcome = self.calls.perform(&invoke.call, &invoke.key, LONGEST).await;
-                        events.push_back(Event::Outcome {
-                            path: invoke.path,
-                            attempt: invoke.attempt,
-                            outcome,
-                        });
-                    }
-                    Command::Timer { path, timer, at } => timers.push((at, path, timer)),
-                    Command::StopTimer { path, timer } => {
-                        timers.retain(|(_, of, kind)| (of, kind) != (&path, &timer));
-                    }
-                    Command::Journal(entry) => history.push(entry),
-                    Command::Finish(ending) => return Ok(Finished { ending, history }),
-                    Command::Notify { why, problem, .. } => {
-                        return Err(format!("suspended, {why:?}: {problem:?}"));
-                    }
-                    _ => {}
-                }
+                self.act(command, &mut going).await?;
+            }
+            if let Some(ending) = going.ending {
+                let history = going.history;
+                return Ok(Finished { ending, history });
             }
         }
         Err("the run does not end".to_owned())
     }
+
+    async fn act(&self, command: Command, going: &mut Going) -> Result<(), String> {
+        match command {
+            Command::Invoke(invoke) => {
+                let outcome = self.calls.perform(&invoke.call, &invoke.key, LONGEST).await;
+                going.events.push_back(Event::Outcome {
+                    path: invoke.path,
+                    attempt: invoke.attempt,
+                    outcome,
+                });
+            }
+            Command::Timer { path, timer, at } => going.timers.push((at, path, timer)),
+            Command::StopTimer { path, timer } => {
+                going
+                    .timers
+                    .retain(|(_, of, kind)| (of, kind) != (&path, &timer));
+            }
+            Command::Journal(entry) => going.history.push(entry),
+            Command::Finish(ending) => going.ending = Some(ending),
+            Command::Notify { why, problem, .. } => {
+                return Err(format!("suspended, {why:?}: {problem:?}"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A run under way.
+struct Going {
+    events: VecDeque<Event>,
+    timers: Timers,
+    history: Vec<Entry>,
+    ending: Option<Ending>,
 }
 
 type Timers = Vec<(
