@@ -21,6 +21,7 @@ mod status;
 mod table;
 mod tools;
 mod transports;
+mod workflows;
 
 pub(crate) use document::API_VERSION;
 pub use health::Health;
@@ -95,6 +96,7 @@ fn routes() -> Vec<Route> {
         status::routes(),
         approval_page::routes(),
         approvals::routes(),
+        workflows::routes(),
         keys::routes(),
         operations::routes(),
         policies::routes(),

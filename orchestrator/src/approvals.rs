@@ -13,8 +13,11 @@ mod redeem;
 mod row;
 mod show;
 mod webhook;
+mod within;
 
 pub use show::escaped;
+pub(crate) use within::{AUTHORS_RULE, Question};
+
 pub use webhook::{SIGNATURE_HEADER, Signed, TIMESTAMP_HEADER, WebhookError, sign_webhook};
 
 use crate::audit::{Audit, AuditError, Event};

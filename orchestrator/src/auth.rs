@@ -12,6 +12,7 @@ mod namespace;
 mod people;
 mod permission;
 mod presented;
+mod recall;
 mod revocation;
 
 pub use authenticate::{Auth, AuthConfig, AuthError};

@@ -21,6 +21,7 @@ mod settings;
 mod stdio;
 mod tools;
 mod up;
+mod workflow;
 
 use clap::{Args, Parser, Subcommand};
 use output::Output;
@@ -73,6 +74,12 @@ enum Command {
     /// Register, list, try and remove third-party MCP servers.
     #[command(subcommand)]
     Servers(servers::ServersCommand),
+    /// Start workflows and look at them.
+    #[command(subcommand)]
+    Workflow(workflow::WorkflowCommand),
+    /// Watch runs of workflows and do things to them.
+    #[command(subcommand)]
+    Runs(workflow::RunsCommand),
     /// Create, list and revoke API keys.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -180,6 +187,8 @@ fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Tools(command) => block_on(tools::run(context, command)),
         Command::Approvals(command) => block_on(approvals::run(context, command)),
         Command::Servers(command) => block_on(servers::run(context, command)),
+        Command::Workflow(command) => block_on(workflow::run(context, command)),
+        Command::Runs(command) => block_on(workflow::runs(context, command)),
         Command::Keys(command) => block_on(keys::run(context, command)),
         Command::Policy(command) => block_on(policy::run(context, command)),
         Command::Audit(command) => block_on(audit::run(context, command)),

@@ -4,7 +4,10 @@
 //! hub dies between the beginning and the end, the effect stays *unknown* until somebody resolves it
 //! or the day is over; nothing is tried again by itself.
 
+mod resolve;
 mod stored;
+
+pub use resolve::{EffectView, Resolved};
 
 use crate::store::instance::Instance;
 use crate::store::{Row, Statement, StoreError, micros};
@@ -100,6 +103,23 @@ impl Ledger {
     ) -> Result<Option<Begun>, StoreError> {
         let key = EntryKey::new(principal, key);
         self.look_up(&key, tool, arguments_hash).await
+    }
+
+    /// Begins a call again whose outcome is unknown, because sending it twice does no harm. `None` when
+    /// it is not unknown any more.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the call must not be made.
+    pub async fn reopen(&self, principal: &str, key: &str) -> Result<Option<Ticket>, StoreError> {
+        let key = EntryKey::new(principal, key);
+        let sql = "UPDATE effect_ledger SET state = 'intent', instance = $3 \
+                   WHERE principal = $1 AND idempotency_key = $2 AND state = 'unknown'";
+        let update = key
+            .bind(Statement::new(sql))
+            .bind(self.instance.id().as_ref());
+        let outcomes = self.instance.store().write(vec![update]).await?;
+        let reopened = outcomes.first().is_some_and(|outcome| outcome.touched == 1);
+        Ok(reopened.then(|| self.ticket(key)))
     }
 
     async fn look_up(

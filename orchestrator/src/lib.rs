@@ -27,3 +27,4 @@ pub mod servers;
 pub mod store;
 pub mod transport;
 pub mod upstream;
+pub mod workflow;

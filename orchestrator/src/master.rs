@@ -1,7 +1,7 @@
-//! The hub's own tools that need no workflow, offered like those of any service. Source:
+//! The hub's own tools, offered like those of any service. Source:
 //! `catalogue.md` 4, "00 master".
 //!
-//! They only read what other modules know. Tools about workflows come with the engine.
+//! They only read what other modules know, and hand workflows to their engine.
 
 mod approvals;
 mod health;
@@ -9,8 +9,11 @@ mod info;
 mod probe;
 mod small;
 mod totals;
+mod workflows;
 
 pub use approvals::approval_tools;
+pub use workflows::workflow_tools;
+
 pub use probe::{HealthProbe, ProbeError, Probed};
 
 use crate::metrics::Metrics;

@@ -1,9 +1,11 @@
 //! Every metric of the hub: name, labels and buckets in one file. Source: `interfaces.md` 14.
 //!
 //! Label values come from closed sets or are bounded here, so no caller can make the number of
-//! series grow. Metrics of workflows, prices and log sinks are added with those parts.
+//! series grow. Metrics of prices and log sinks are added with those parts.
 
+mod calls;
 mod new;
+mod runs;
 
 use new::New;
 use parking_lot::RwLock;
@@ -12,7 +14,7 @@ use prometheus::{
     Encoder, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 /// Media type of [`Metrics::render`].
@@ -28,6 +30,11 @@ const CALL_BUCKETS: &[f64] = &[
 ];
 /// Seconds of one statement or batch.
 const QUERY_BUCKETS: &[f64] = &[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Seconds of one workflow, people included.
+const RUN_BUCKETS: &[f64] = &[
+    0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0,
+];
 
 /// The `error_type` label of `mcp_errors_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +112,44 @@ pub struct Metrics {
     approvals_pending: IntGauge,
     sessions: IntGaugeVec,
     audit_records: IntCounterVec,
+    workflows: Runs,
+}
+
+/// Workflows and their steps.
+struct Runs {
+    ended: IntCounterVec,
+    steps: IntCounterVec,
+    seconds: HistogramVec,
+    timer_lag: HistogramVec,
+    stuck: IntGauge,
+    at_work: IntGauge,
+}
+
+impl Runs {
+    fn new(new: &New) -> Self {
+        let status = &["status"];
+        let late = "How late timers of workflows fire.";
+        let stuck = "Open workflows that wait for nothing that could come.";
+        let at_work = "Workflows held in memory now.";
+        Self {
+            ended: new.counters("waygate_workflows_total", "Workflows by status.", status),
+            steps: new.counters("waygate_workflow_steps_total", "Steps by status.", status),
+            seconds: new.histograms(
+                "waygate_workflow_duration_seconds",
+                "Duration of workflows.",
+                status,
+                RUN_BUCKETS,
+            ),
+            timer_lag: new.histograms(
+                "waygate_workflow_timer_lag_seconds",
+                late,
+                &[],
+                CALL_BUCKETS,
+            ),
+            stuck: new.gauge("waygate_workflows_stuck", stuck),
+            at_work: new.gauge("waygate_workflows_at_work", at_work),
+        }
+    }
 }
 
 /// Tool calls and what they are made to.
@@ -197,29 +242,8 @@ impl Metrics {
             approvals_pending: new.gauge("waygate_approvals_pending", "Approvals that wait."),
             sessions: new.gauges("waygate_sessions_active", "Open sessions.", &["transport"]),
             audit_records: new.counters("waygate_audit_records_total", "Records.", &["action"]),
+            workflows: Runs::new(&new),
             registry: new.0,
-        }
-    }
-
-    /// One tool call ended. Unknown tools come as `unknown`; so do tools past the bound on series.
-    pub fn call_ended<E: Into<ErrorType>>(
-        &self,
-        service: &str,
-        tool: &str,
-        took: Duration,
-        error: Option<E>,
-    ) {
-        let tool = self.bounded(service, tool);
-        let labels = [service, tool];
-        self.calls.ended.with_label_values(&labels).inc();
-        self.calls
-            .seconds
-            .with_label_values(&labels)
-            .observe(took.as_secs_f64());
-        if let Some(error) = error {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-            let labels = [service, error.into().as_str()];
-            self.calls.errors.with_label_values(&labels).inc();
         }
     }
 
@@ -335,32 +359,6 @@ impl Metrics {
             tracing::error!(event = "metrics_failed", %error, "the metrics could not be encoded");
         }
         String::from_utf8_lossy(&text).into_owned()
-    }
-
-    /// The tool calls so far.
-    #[must_use]
-    pub fn call_totals(&self) -> CallTotals {
-        let mut totals = CallTotals::default();
-        for (service, tool) in self.tools.read().iter() {
-            let count = self.calls.ended.with_label_values(&[service, tool]).get();
-            *totals.by_tool.entry(tool.clone()).or_default() += count;
-        }
-        totals.errors = self.failed.load(Ordering::Relaxed);
-        totals
-    }
-
-    fn bounded<'a>(&self, service: &str, tool: &'a str) -> &'a str {
-        // Two look-ups without an allocation would need a nested map; calls are far rarer than that.
-        let pair = (service.to_owned(), tool.to_owned());
-        if self.tools.read().contains(&pair) {
-            return tool;
-        }
-        let mut tools = self.tools.write();
-        if tools.len() >= MAX_TOOLS {
-            return UNKNOWN;
-        }
-        tools.insert(pair);
-        tool
     }
 }
 

@@ -58,6 +58,7 @@ use crate::keys::Seal;
 use crate::registry::Registry;
 use crate::servers::Servers;
 use crate::store::Store;
+use crate::workflow::Workflows;
 use channels::Channels;
 use held::Held;
 use lists::Lists;
@@ -89,6 +90,8 @@ pub struct Hub {
     /// Closes answers that are kept for repeated requests. Made up by [`Hub::new`], so that they end
     /// with this process, until another one takes its place.
     pub seal: Arc<Seal>,
+    /// Workflows; `None` in a hub without any, such as one in a test.
+    pub workflows: Option<Arc<Workflows>>,
     /// Legacy sessions; [`Sessions::start_jobs`] has to be called.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
@@ -119,6 +122,7 @@ impl Hub {
             webhook_secret: None,
             servers: None,
             seal: Arc::new(Seal::fleeting()),
+            workflows: None,
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             held: Arc::default(),

@@ -33,6 +33,7 @@ const HUB: &[&str] = &[
     "registry",
     "servers",
     "gateway",
+    "workflow",
     "master",
     "transport",
     "admin",

@@ -22,6 +22,7 @@ use crate::store::instance::Instance;
 use crate::store::{DatabaseUrl, Store, StoreConfig};
 use crate::transport::Hub;
 use crate::upstream::grpc::{SpokeClient, SpokeTarget};
+use crate::workflow::{WorkflowConfig, Workflows};
 use shared::clock::{SharedClock, SystemClock};
 use shared::secret::Secret;
 use shared::tasks::Tasks;
@@ -77,12 +78,18 @@ impl Parts {
             tasks: ground.tasks.clone(),
         });
         add_spokes(inputs, &registry, &ground.key, &gateway)?;
-        add_own_tools(config, &registry, &gateway).await?;
+        let workflows = Workflows::new(
+            Arc::clone(&gateway),
+            ground.instance.clone(),
+            WorkflowConfig::default(),
+        );
+        add_own_tools(config, &registry, &gateway, &workflows).await?;
         let store = ground.instance.store();
         let servers = third_party::servers(inputs, &gateway, &registry, store)?;
         servers.load(&config.mcp_servers).await?;
         let mut hub = Hub::new(gateway, registry, store.clone(), http);
         hub.servers = Some(servers);
+        hub.workflows = Some(workflows);
         hub.seal = Arc::new(Seal::of(&ground.key, "waygate/kept-answers/v1"));
         hub.webhook_secret = secrets::webhook(inputs, secret.as_ref())?;
         Ok(Self {
@@ -113,6 +120,10 @@ impl Parts {
             .start()
             .await
             .map_err(|error| part("the registry")(Box::new(error)))?;
+        if let Some(workflows) = &self.hub.workflows {
+            let taken_up = workflows.take_up().await;
+            taken_up.map_err(|error| part("the workflows")(Box::new(error)))?;
+        }
         self.hub.readiness.started();
         Ok(())
     }
@@ -330,6 +341,7 @@ async fn add_own_tools(
     config: &Config,
     registry: &Arc<Registry>,
     gateway: &Gateway,
+    workflows: &Arc<Workflows>,
 ) -> Result<(), StartError> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
         StartError::Part("the hub's own tools", error)
@@ -347,9 +359,11 @@ async fn add_own_tools(
         version: env!("CARGO_PKG_VERSION"),
         port: config.server.port,
     };
-    let approvals =
+    let mut tools =
         master::approval_tools(&gateway.approvals).map_err(|error| failed(Box::new(error)))?;
-    let own = master::upstream(&parts, approvals).map_err(|error| failed(Box::new(error)))?;
+    let more = master::workflow_tools(workflows).map_err(|error| failed(Box::new(error)))?;
+    tools.extend(more);
+    let own = master::upstream(&parts, tools).map_err(|error| failed(Box::new(error)))?;
     registry
         .add_own(Arc::new(own))
         .await

@@ -16,6 +16,10 @@ use std::sync::Arc;
 /// Most bytes of arguments or summary: what is longer nobody reads, and nothing is cut.
 const MAX_SHOWN: usize = 64 * 1024;
 
+/// The door the steps of workflows come through, and how many times more they may ask for.
+const WORKFLOW_DOOR: &str = "workflow";
+const TIMES_IN_WORKFLOWS: i64 = 20;
+
 /// One statement, so that the bounds hold however many ask at once. `$20` is now.
 const INSERT: &str = "INSERT INTO approvals (id, organization_id, namespace_id, principal, requester, \
      tool, service, effect, rule, arguments, arguments_hash, summary, readiness, required, roles, \
@@ -92,13 +96,28 @@ impl Approvals {
             .bind(micros(now));
         let rows = self.store.read(count).await?;
         let waiting = |column| rows.first().map_or(Ok(0), |row| row.integer(column));
-        let full = waiting("own")? >= i64::from(self.config.per_requester)
-            || waiting("everybody")? >= i64::from(self.config.per_organization);
+        let (own, everybody) = self.bounds(request);
+        let full = waiting("own")? >= own || waiting("everybody")? >= everybody;
         if full {
             Err(ApprovalError::Flood)
         } else {
             Ok(())
         }
+    }
+
+    /// Most requests of this requester and of the organisation. The steps of a workflow may ask for
+    /// more: a loop asks for each of its items.
+    fn bounds(&self, request: &ApprovalRequest<'_>) -> (i64, i64) {
+        let times = if request.caller.door == WORKFLOW_DOOR {
+            TIMES_IN_WORKFLOWS
+        } else {
+            1
+        };
+        let times = |bound: u32| i64::from(bound) * times;
+        (
+            times(self.config.per_requester),
+            times(self.config.per_organization),
+        )
     }
 
     /// A call that was rejected lately is not asked for again.
@@ -241,13 +260,13 @@ impl Approvals {
             .bind(micros(expires))
             .bind(request.caller.correlation_id.as_str())
             .bind(micros(now))
-            .bind(i64::from(self.config.per_requester))
-            .bind(i64::from(self.config.per_organization))
+            .bind(self.bounds(request).0)
+            .bind(self.bounds(request).1)
             .bind(principal.person.as_deref().map(str::to_owned))
     }
 }
 
-fn random_id() -> Result<String, ApprovalError> {
+pub(super) fn random_id() -> Result<String, ApprovalError> {
     Ok(format!("apr_{}", hex::encode(random()?)))
 }
 

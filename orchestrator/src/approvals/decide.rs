@@ -129,6 +129,8 @@ impl Approvals {
             .filter(|vote| vote.verdict == Verdict::Approve);
         let enough = yes.count() + 1 >= usize::try_from(approval.required).unwrap_or(usize::MAX);
         let (state, action) = match verdict {
+            // The run counts the votes on what its author asked.
+            _ if approval.rule == super::AUTHORS_RULE => (ApprovalState::Pending, "approval.voted"),
             Verdict::Reject => (ApprovalState::Rejected, "approval.rejected"),
             Verdict::Approve if enough => (ApprovalState::Approved, "approval.approved"),
             Verdict::Approve => (ApprovalState::Pending, "approval.voted"),
@@ -167,6 +169,9 @@ impl Approvals {
             .bind(micros(now))
             .bind(decider.person.map(str::to_owned))
             .expect(1);
+        if then.rule == super::AUTHORS_RULE {
+            return vec![lock, vote];
+        }
         let outcome = match verdict {
             Verdict::Reject => Statement::new(REJECT).bind(micros(now)).bind(id).expect(1),
             Verdict::Approve => Statement::new(APPROVE_IF_ENOUGH)

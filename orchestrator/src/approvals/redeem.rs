@@ -69,7 +69,7 @@ impl Approvals {
     }
 
     /// Always the same for a request, so that it need not be kept.
-    pub(super) fn token_of(&self, id: &str) -> String {
+    pub(crate) fn token_of(&self, id: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.token_key, id.as_bytes()))
     }
 

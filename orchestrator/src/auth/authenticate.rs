@@ -7,6 +7,7 @@
 use super::key_text::{self, KeyHash};
 use super::last_used::LastUsed;
 use super::presented::Presented;
+use super::recall::Recalled;
 use super::revocation::Revocations;
 use super::{CredentialKind, Permissions, Principal, Role};
 use crate::store::{Row, Statement, Store, StoreError, micros};
@@ -84,6 +85,8 @@ pub struct Auth {
     /// The key of the installation, which carries no checksum; `None` when there is none.
     pub(in crate::auth) bootstrap: ArcSwapOption<KeyHash>,
     cache: Cache<KeyHash, Found>,
+    /// Principals by id, for work that goes on without its caller.
+    pub(in crate::auth) recalled: Cache<String, Option<Arc<Recalled>>>,
     last_used: LastUsed,
 }
 
@@ -95,11 +98,11 @@ enum Found {
     Known(Arc<Known>),
 }
 
-struct Known {
-    principal: Arc<Principal>,
+pub(in crate::auth) struct Known {
+    pub(in crate::auth) principal: Arc<Principal>,
     key: Arc<str>,
     /// Microseconds; `None` means never.
-    expires_at: Option<i64>,
+    pub(in crate::auth) expires_at: Option<i64>,
 }
 
 impl Auth {
@@ -107,6 +110,7 @@ impl Auth {
     #[must_use]
     pub fn new(store: Store, clock: SharedClock, config: AuthConfig) -> Self {
         let started = micros(clock.now());
+        let life = config.cache_life.min(Duration::from_secs(1));
         Self {
             store,
             clock,
@@ -114,7 +118,11 @@ impl Auth {
             bootstrap: ArcSwapOption::empty(),
             cache: Cache::builder()
                 .max_capacity(config.cache_size)
-                .time_to_live(config.cache_life.min(Duration::from_secs(1)))
+                .time_to_live(life)
+                .build(),
+            recalled: Cache::builder()
+                .max_capacity(config.cache_size)
+                .time_to_live(life)
                 .build(),
             last_used: LastUsed::default(),
         }
@@ -221,7 +229,7 @@ impl Auth {
     }
 }
 
-fn known(row: &Row) -> Result<Known, StoreError> {
+pub(in crate::auth) fn known(row: &Row) -> Result<Known, StoreError> {
     let key = row.text("id")?;
     let kind = match row.text("key_type")? {
         "a2a" => CredentialKind::A2aKey,

@@ -177,6 +177,13 @@ impl Permissions {
         others.0.iter().find(|other| !contained(other))
     }
 
+    /// Those of these permissions that reach no further than `holder`'s.
+    #[must_use]
+    pub fn within(&self, holder: &Self) -> Self {
+        let held = |own: &&Permission| holder.0.iter().any(|other| other.contains(own));
+        Self(self.0.iter().filter(held).cloned().collect())
+    }
+
     /// Whether `verb` on `resource` is allowed.
     #[must_use]
     pub fn allow(&self, resource: &str, verb: Verb) -> bool {

@@ -12,6 +12,9 @@ use crate::upstream::UpstreamError;
 use shared::tool::{Assessment, Output, declines_approval};
 use std::sync::Arc;
 
+/// The door the steps of workflows come through.
+const WORKFLOW_DOOR: &str = "workflow";
+
 impl Gateway {
     /// Turns the caller's approval token into a permit, or opens a request and says so.
     pub(super) async fn approved(&self, call: &Judged, ask: Ask) -> Result<Permit, CallError> {
@@ -137,6 +140,13 @@ impl Gateway {
             .map_err(unrecorded)?;
         let ticket = match begun {
             Begun::Fresh(ticket) => ticket,
+            // A workflow sends again what may be sent again, with the key of the lost attempt.
+            Begun::Unknown if call.caller.door == WORKFLOW_DOOR && call.upstream.idempotent => {
+                let again = self.ledger.reopen(principal, key).await;
+                again
+                    .map_err(unrecorded)?
+                    .ok_or(CallError::OutcomeUnknown)?
+            }
             known => return answer_of(known),
         };
         let result = call.route.upstream.call(permit, &call.upstream).await;

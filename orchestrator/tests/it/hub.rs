@@ -22,6 +22,7 @@ use orchestrator::store::Store;
 use orchestrator::store::instance::Instance;
 use orchestrator::transport::{self, HttpSettings};
 use orchestrator::upstream::local::LocalUpstream;
+use orchestrator::workflow::{WorkflowConfig, Workflows};
 use serde_json::{Value, json};
 use shared::clock::SystemClock;
 use shared::redact::Redactor;
@@ -86,7 +87,7 @@ impl TestHub {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder.path().join("waygate.db")).await;
         let router = orchestrator::router::Router::default();
-        let gateway = gateway(&store, router.clone(), limits).await;
+        let (gateway, instance) = gateway(&store, router.clone(), limits).await;
         let registry = Registry::new(RegistryParts {
             config: RegistryConfig::default(),
             store: store.clone(),
@@ -99,12 +100,20 @@ impl TestHub {
         let script = Script::new();
         let tools = LocalUpstream::new("77_test_mcp", "1", &["test"], script.tools()).unwrap();
         registry.add_own(Arc::new(tools)).await.unwrap();
-        registry.start().await.unwrap();
         let settings = HttpSettings {
             data_folder: folder.path().to_owned(),
             ..settings
         };
-        let hub = transport::Hub::new(Arc::new(gateway), registry, store, settings);
+        let gateway = Arc::new(gateway);
+        let config = WorkflowConfig::default();
+        let workflows = Workflows::new(Arc::clone(&gateway), instance, config);
+        let more = orchestrator::master::workflow_tools(&workflows).unwrap();
+        let own = LocalUpstream::new("00_master_mcp", "1", &["orchestrator", "workflow"], more);
+        registry.add_own(Arc::new(own.unwrap())).await.unwrap();
+        registry.start().await.unwrap();
+        workflows.take_up().await.unwrap();
+        let mut hub = transport::Hub::new(gateway, registry, store, settings);
+        hub.workflows = Some(workflows);
         hub.readiness.started();
         Self {
             router: admin::router(hub.clone()),
@@ -191,7 +200,7 @@ async fn gateway(
     store: &Store,
     router: orchestrator::router::Router,
     limits: LimitsConfig,
-) -> Gateway {
+) -> (Gateway, Instance) {
     let clock = SystemClock::shared();
     let instance = Instance::register(store.clone(), Arc::clone(&clock))
         .await
@@ -210,7 +219,7 @@ async fn gateway(
         redactor: Arc::clone(&redactor),
         clock: Arc::clone(&clock),
     };
-    Gateway {
+    let gateway = Gateway {
         config: GatewayConfig {
             normal_timeout: Duration::from_secs(30),
             long_timeout: Duration::from_secs(300),
@@ -232,7 +241,8 @@ async fn gateway(
         clock,
         redactor,
         tasks: Tasks::new(),
-    }
+    };
+    (gateway, instance)
 }
 
 async fn key_for(hub: &transport::Hub, role: Role, permissions: &[&str]) -> String {

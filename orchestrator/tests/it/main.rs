@@ -32,3 +32,4 @@ mod trail;
 mod transport_rpc;
 mod transport_sse;
 mod transport_websocket;
+mod workflows;

@@ -55,6 +55,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(6, "tools", "0006_tools"),
     step!(7, "sessions", "0007_sessions"),
     step!(8, "people", "0008_people"),
+    step!(10, "workflows", "0010_workflows"),
     step!(20, "servers", "0020_servers"),
     step!(30, "session_watches", "0030_session_watches"),
 ];

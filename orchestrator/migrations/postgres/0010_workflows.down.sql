@@ -1,0 +1,15 @@
+DROP TABLE workflow_cloudevents;
+DROP TABLE workflow_checkpoints;
+DROP TABLE workflow_schedules;
+DROP TABLE workflow_approvals;
+DROP TABLE workflow_awaits;
+DROP TABLE workflow_locks;
+DROP TABLE workflow_attributes;
+DROP TABLE workflow_blobs;
+DROP TABLE workflow_events;
+DROP TABLE workflow_steps;
+DROP TABLE workflow_timers;
+DROP TABLE workflow_inbox;
+DROP TABLE workflow_states;
+DROP TABLE workflows;
+DROP TABLE workflow_definitions;
