@@ -12,3 +12,4 @@
 mod fixture;
 mod hub;
 mod suite;
+mod through;
