@@ -1,10 +1,10 @@
-//! Calls of workflow steps to services the hub does not own: HTTP requests and operations of OpenAPI
+//! Calls of workflow steps to services the hub does not own: HTTP requests and operations of `OpenAPI`
 //! documents.
 //!
 //! Each passes the outbound guard, has a time limit and a bounded answer, and carries the key of its
 //! step, so that a server that knows keys does nothing twice. Whether the starter of a run may make such
 //! a call is decided before it comes here. gRPC and foreign MCP servers are not called from here, nor
-//! are policies of OAuth 2, OpenID Connect and digest used: a step that asks for one fails and says so.
+//! are policies of OAuth 2, `OpenID` Connect and digest used: a step that asks for one fails and says so.
 
 mod credentials;
 mod http;

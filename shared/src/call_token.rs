@@ -100,6 +100,9 @@ pub struct TokenFor<'a> {
 }
 
 /// Signs claims.
+///
+/// # Panics
+/// Never: claims hold texts and numbers, which are JSON.
 #[must_use]
 pub fn sign(claims: &Claims, key: &Ed25519KeyPair) -> String {
     let body = serde_json::to_vec(claims).expect("texts and numbers are JSON");

@@ -16,7 +16,7 @@ mod stand_in;
 mod step;
 
 use driver::Driver;
-use feature::Scenario;
+use feature::{Scenario, Step};
 use stand_in::StandIn;
 use std::path::{Path, PathBuf};
 
@@ -52,15 +52,14 @@ async fn wrong_expectations_are_noticed() {
     let driver = Driver::new(&stand_in);
     let mut noticed = 0;
     for mut scenario in scenarios() {
-        for step in &mut scenario.steps {
-            let judges = step.text.starts_with("the workflow should");
-            if judges && step.text.contains("fault") {
-                "the workflow should complete".clone_into(&mut step.text);
-                step.block = None;
-            } else if judges {
-                "the workflow should fault".clone_into(&mut step.text);
-                step.block = None;
-            }
+        let judging = |step: &&mut Step| step.text.starts_with("the workflow should");
+        for step in scenario.steps.iter_mut().filter(judging) {
+            let opposite = match step.text.contains("fault") {
+                true => "the workflow should complete",
+                false => "the workflow should fault",
+            };
+            opposite.clone_into(&mut step.text);
+            step.block = None;
         }
         noticed += usize::from(step::play(&scenario, &driver).await.is_err());
     }

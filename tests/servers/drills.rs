@@ -104,10 +104,7 @@ async fn a_server_on_stdio_that_is_killed_a_hundred_times_is_back_for_every_late
         let in_flight = rig.call("ts", "slow-tool", &slow);
         let killing = async {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            for process in children(hub) {
-                let pid = rustix_pid(process);
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
-            }
+            children(hub).into_iter().for_each(kill);
         };
         let (_lost_or_retried, ()) = tokio::join!(
             tokio::time::timeout(Duration::from_millis(200), in_flight),
@@ -181,6 +178,8 @@ async fn a_slow_server_does_not_hold_up_the_others() {
     }
 }
 
-fn rustix_pid(process: u32) -> rustix::process::Pid {
-    rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap()
+/// It may have ended by itself.
+fn kill(process: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
 }

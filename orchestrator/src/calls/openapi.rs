@@ -1,4 +1,4 @@
-//! Operations of OpenAPI documents, 3.x and 2.0, turned into HTTP requests.
+//! Operations of `OpenAPI` documents, 3.x and 2.0, turned into HTTP requests.
 //!
 //! Documents are fetched anew for each call. References within a document are followed one step.
 
@@ -121,11 +121,12 @@ impl<'d> Operation<'d> {
                 .and_then(Value::as_str)
                 .unwrap_or_default();
             let required = parameter.get("required").and_then(Value::as_bool) == Some(true);
-            let Some(value) = rest.shift_remove(name) else {
-                if required {
+            let value = match rest.shift_remove(name) {
+                Some(value) => value,
+                None if required => {
                     return Err(Trouble::Wrong(format!("the parameter {name} is missing")));
                 }
-                continue;
+                None => continue,
             };
             let texts = values(&value);
             match place {

@@ -48,21 +48,17 @@ impl Stream {
     /// The next event that is no comment.
     async fn event(&mut self) -> Event {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let event = event.to_owned();
-                self.text = rest.to_owned();
-                let field = |name: &str| {
-                    let mut lines = event.lines();
-                    let line = lines.find_map(|line| line.strip_prefix(name));
-                    line.unwrap_or_default().trim().to_owned()
-                };
-                if !event.starts_with(':') {
-                    return (field("id:"), field("event:"), field("data:"));
-                }
+            let Some((event, rest)) = self.text.split_once("\n\n") else {
+                let chunk = self.chunk().await;
+                self.text.push_str(&chunk);
                 continue;
+            };
+            let event = event.to_owned();
+            self.text = rest.to_owned();
+            if !event.starts_with(':') {
+                let field = |name| field_of(&event, name);
+                return (field("id:"), field("event:"), field("data:"));
             }
-            let chunk = self.chunk().await;
-            self.text.push_str(&chunk);
         }
     }
 
@@ -175,4 +171,11 @@ async fn a_stream_serves_its_own_client_only() {
     assert_eq!(hub.post(&endpoint, &other, &ping).await.status, 404);
     assert_eq!(hub.post("/messages", &hub.user, &ping).await.status, 400);
     assert_eq!(hub.get("/servers/nobody/sse", &hub.user).await.status, 404);
+}
+
+/// What stands after `name` in a line of an event; empty when there is no such line.
+fn field_of(event: &str, name: &str) -> String {
+    let mut lines = event.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_default().trim().to_owned()
 }

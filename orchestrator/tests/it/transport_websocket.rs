@@ -1,4 +1,4 @@
-//! WebSockets.
+//! `WebSockets`.
 
 use crate::hub::TestHub;
 use axum::serve::Listener;
