@@ -2,9 +2,10 @@
 //!
 //! What would read a clock, the environment, further input or the machine is no part of the language
 //! here, so a replay sees what the first run saw. Work is bounded in steps, not in time: a step is
-//! one look at the program, and the same program on the same data always takes the same number. There
-//! is no limit on memory inside one step but that of the data it works on.
+//! one look at the program, and the same program on the same data always takes the same number. Values
+//! are weighed wherever they grow, so that a short program cannot make a huge one.
 
+mod bounded;
 mod meter;
 mod program;
 mod template;

@@ -4,8 +4,8 @@
 //! original loops without a step that could be counted.
 
 use super::meter::{Meter, Metered, metered};
-use super::{ExpressionError, Limits, value};
-use jaq_core::load::{Arena, File, Loader, lex, parse};
+use super::{ExpressionError, Limits, bounded, value};
+use jaq_core::load::{self, Arena, File, Loader, lex, parse};
 use jaq_core::native::{Fun, bome, run};
 use jaq_core::{Bind, Cv, DataT, Error, Exn, Filter, Native, ValX, Vars, unwrap_valr};
 use jaq_json::Val;
@@ -31,6 +31,9 @@ pub const REMOVED: &[&str] = &[
     "stderr_empty",
 ];
 
+/// Name of the definition that holds the whole expression.
+const WHOLE: &str = "__whole__";
+
 /// A compiled expression over variables of known names.
 pub(super) struct Program {
     filter: Filter<Metered>,
@@ -47,12 +50,20 @@ impl Program {
         fits(text, limits)?;
         let globals: Vec<String> = names.iter().map(|name| format!("${name}")).collect();
         let arena = Arena::default();
-        let file = File {
-            code: text,
-            path: (),
+        let file = |code| File { code, path: () };
+        Loader::new(std::iter::empty())
+            .load(&arena, file(text))
+            .map_err(|errors| ExpressionError::Invalid(unreadable(text, &errors)))?;
+        let program = parse(text, |parser| parser.term());
+        let program =
+            program.ok_or_else(|| ExpressionError::Invalid("it is no term".to_owned()))?;
+        let whole = parse::Def {
+            name: WHOLE,
+            args: Vec::new(),
+            body: bounded::term(program),
         };
-        let modules = Loader::new(definitions())
-            .load(&arena, file)
+        let modules = Loader::new(definitions().chain([whole]))
+            .load(&arena, file(WHOLE))
             .map_err(|errors| ExpressionError::Invalid(unreadable(text, &errors)))?;
         let filter = jaq_core::Compiler::<_, Metered>::default()
             .with_funs(natives())
@@ -122,11 +133,14 @@ fn fits(text: &str, limits: &Limits) -> Result<(), ExpressionError> {
     Ok(())
 }
 
-fn definitions() -> impl Iterator<Item = parse::Def<&'static str>> {
+fn definitions<'s>() -> impl Iterator<Item = parse::Def<&'s str>> {
     let all = jaq_core::defs()
         .chain(jaq_std::defs())
         .chain(jaq_json::defs());
     all.filter(|definition| !REMOVED.contains(&definition.name))
+        .map(|fixed: parse::Def<&'static str>| -> parse::Def<&'s str> {
+            bounded::definition(fixed)
+        })
 }
 
 fn natives() -> impl Iterator<Item = Fun<Metered>> {
@@ -134,7 +148,7 @@ fn natives() -> impl Iterator<Item = Fun<Metered>> {
         .chain(jaq_std::funs())
         .chain(jaq_json::funs());
     let kept = all.filter(|(name, ..): &Fun<Metered>| !REMOVED.contains(name) && *name != "range");
-    kept.chain([range()])
+    kept.chain([range()]).chain(bounded::natives())
 }
 
 fn range() -> Fun<Metered> {
@@ -175,7 +189,7 @@ fn failed(error: Error<Val>) -> ExpressionError {
     ExpressionError::Failed(text)
 }
 
-type Unread<'s> = Vec<(File<&'s str, ()>, jaq_core::load::Error<&'s str>)>;
+type Unread<'s> = Vec<(File<&'s str, ()>, load::Error<&'s str>)>;
 
 fn unreadable(text: &str, errors: &Unread<'_>) -> String {
     let at = |rest: &str| match text.len().checked_sub(rest.len()) {
@@ -183,14 +197,14 @@ fn unreadable(text: &str, errors: &Unread<'_>) -> String {
         _ => "at the end".to_owned(),
     };
     let first = errors.first().map(|(_, error)| match error {
-        jaq_core::load::Error::Io(_) => "modules cannot be imported".to_owned(),
-        jaq_core::load::Error::Lex(errors) => {
+        load::Error::Io(_) => "modules cannot be imported".to_owned(),
+        load::Error::Lex(errors) => {
             let first: Option<&lex::Error<&str>> = errors.first();
             first.map_or_else(String::new, |(expected, rest)| {
                 expectation(expected.as_str(), &at(rest))
             })
         }
-        jaq_core::load::Error::Parse(errors) => {
+        load::Error::Parse(errors) => {
             let first: Option<&parse::Error<&str>> = errors.first();
             first.map_or_else(String::new, |(expected, found)| {
                 expectation(expected.as_str(), &near(found))

@@ -1,4 +1,4 @@
-//! What expressions may and may not do.
+//! Values, mistakes and bounds of expressions.
 
 use super::{ExpressionError, Expressions, Limits, REMOVED, Variables};
 use crate::dsl::model::Mode;
@@ -36,6 +36,59 @@ fn expressions_have_values() {
         Ok(json!(9_007_199_254_740_993_i64)),
     );
     check("empty", json!(null), Ok(json!(null)));
+}
+
+#[test]
+fn rewritten_programs_mean_the_same() {
+    check("\"ab\" * 2", json!(null), Ok(json!("abab")));
+    check(
+        "{a: {b: 1}} * {a: {c: 2}}",
+        json!(null),
+        Ok(json!({"a": {"b": 1, "c": 2}})),
+    );
+    check(
+        ".a *= 2 | .b += 1",
+        json!({"a": 3}),
+        Ok(json!({"a": 6, "b": 1})),
+    );
+    check(
+        "@base64 \"<\\(.a)>\"",
+        json!({"a": "x"}),
+        Ok(json!("<eA==>")),
+    );
+    check(
+        "\"\\(1, 2)-\\(3)\"",
+        json!(null),
+        Err("more than one value"),
+    );
+    check("def f(x): x + 1; f(.a)", json!({"a": 1}), Ok(json!(2)));
+    check(
+        ". as {a: [$x, $y]} | $x - $y",
+        json!({"a": [5, 3]}),
+        Ok(json!(2)),
+    );
+    check(
+        "to_entries | map(.key) | join(\",\")",
+        json!({"a": 1, "b": 2}),
+        Ok(json!("a,b")),
+    );
+    check("[paths] | length", json!({"a": [1]}), Ok(json!(2)));
+    check(
+        "del(.a[0]) | .a |= map(. * 10)",
+        json!({"a": [1, 2]}),
+        Ok(json!({"a": [20]})),
+    );
+    check("[limit(3; repeat(1))] | add", json!(null), Ok(json!(3)));
+    check(
+        "gsub(\"a\"; \"b\") | test(\"^b+$\")",
+        json!("aaa"),
+        Ok(json!(true)),
+    );
+    check(
+        "group_by(.k) | map({(.[0].k): length}) | add",
+        json!([{"k": "x"}, {"k": "x"}]),
+        Ok(json!({"x": 2})),
+    );
     check("[range(0; 7; 3)]", json!(null), Ok(json!([0, 3, 6])));
     check("[range(2; 0; -1)]", json!(null), Ok(json!([2, 1])));
     check(
@@ -153,15 +206,39 @@ fn large_values_are_refused() {
         output: 1000,
         ..Limits::default()
     };
-    let found = Expressions::new(limits).evaluate(
-        "reduce range(40) as $i (1; [., .])",
-        &json!(null),
-        &Variables::default(),
-    );
+    let found =
+        Expressions::new(limits).evaluate("[range(200)]", &json!(null), &Variables::default());
     assert!(
         matches!(found, Err(ExpressionError::Unusable(_))),
         "{found:?}"
     );
+}
+
+#[test]
+fn values_cannot_grow_without_bounds() {
+    for text in [
+        "reduce range(60) as $i (\"x\"; . + .)",
+        "reduce range(60) as $i ([1]; . + .)",
+        "reduce range(60) as $i (1; [., .]) | length",
+        "reduce range(60) as $i (1; {a: ., b: .}) | tojson | length",
+        "reduce range(60) as $i ({}; .a = . | .b = .) | length",
+        "reduce range(60) as $i (\"x\"; \"\\(.)\\(.)\") | length",
+        "reduce range(60) as $i (\"x\"; @json \"\\(.)\\(.)\") | length",
+        "\"x\" * 1000000000000 | length",
+        "\"x\" | . *= 1000000000000 | length",
+        "reduce range(60) as $i (10; . * .)",
+        "reduce range(60) as $i ([]; . + [., .]) | . == .",
+        "reduce range(60) as $i ({}; . * {($i | tostring): ., x: .}) | length",
+        "reduce range(100000) as $i (0; [.]) | 1",
+        "def f: . + .; [limit(60; \"x\" | recurse(f))] | length",
+    ] {
+        let found = Expressions::default().evaluate(text, &json!(0), &Variables::default());
+        let message = found.unwrap_err().to_string();
+        assert!(
+            message.contains("a value grows too large"),
+            "{text}: {message}"
+        );
+    }
 }
 
 #[test]
