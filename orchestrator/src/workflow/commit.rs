@@ -29,6 +29,12 @@ pub(super) struct Plan {
     posted: Vec<Arc<str>>,
 }
 
+impl Plan {
+    fn write(&mut self, statement: Statement) {
+        self.statements.push(statement);
+    }
+}
+
 /// What is done after a commit.
 #[derive(Debug)]
 pub(super) enum After {
@@ -96,21 +102,18 @@ impl Workflows {
             }
             Command::Timer { path, timer, at } => {
                 let due = micros(at);
-                plan.statements
-                    .push(set_timer(&facts.id, &path, timer.name(), due));
+                plan.write(set_timer(&facts.id, &path, timer.name(), due));
                 plan.after.push(After::Hint(due));
             }
             Command::StopTimer { path, timer } => {
-                plan.statements
-                    .push(stop_timer(&facts.id, path.as_str(), timer.name(), None));
+                plan.write(stop_timer(&facts.id, path.as_str(), timer.name(), None));
             }
             Command::Await { path, types } => {
                 plan.statements
                     .extend(super::await_rows::listen(facts, &path, &types));
             }
             Command::StopAwait { path } => {
-                plan.statements
-                    .push(super::await_rows::deaf(&facts.id, &path));
+                plan.write(super::await_rows::deaf(&facts.id, &path));
             }
             Command::Approve(request) => {
                 let (id, statements) = self.ask(facts, &request);
@@ -132,8 +135,7 @@ impl Workflows {
                 conflict,
             } => self.queue_up(plan, facts, (&path, &keys), conflict).await?,
             Command::Unlock { path, keys } => {
-                plan.statements
-                    .push(super::locks::give_back(&facts.id, &path));
+                plan.write(super::locks::give_back(&facts.id, &path));
                 plan.after.push(After::Locks(keys));
             }
             Command::Emit { event, .. } => self.emit(plan, facts, event),
