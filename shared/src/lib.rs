@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows the hub's rules or any one spoke. The pieces, in reading order: the terms of a
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
-//! ([`call_token`], [`grant`], [`reference`]), and what every process stands on ([`clock`], [`config`], [`secret`],
+//! ([`call_token`], [`grant`], [`mod@reference`]), and what every process stands on ([`clock`], [`config`], [`secret`],
 //! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`], work
 //! on other systems through [`outbound`]. [`http`] is the edge every listener stands behind,
 //! [`spoke`] the harness of the spokes.

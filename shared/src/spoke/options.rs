@@ -20,7 +20,7 @@ pub struct StartOptions {
     pub clock: SharedClock,
     /// `None`: files and variables of `environment`.
     pub secrets: Option<Arc<dyn SecretProvider>>,
-    /// `None`: what [`Service::build`] makes. Tests give scripted tools.
+    /// `None`: what [`build`](super::Service::build) makes. Tests give scripted tools.
     pub parts: Option<Parts>,
     /// `None`: the parts as they are. Tests put something around every tool.
     pub around: Option<Around>,
