@@ -108,11 +108,14 @@ async fn schema_goes_up_and_down(url: &DatabaseUrl) {
     assert_eq!(migrate::down(url, usize::MAX).await.unwrap(), [0_i64; 0]);
     assert_eq!(migrate::up(url, 1).await.unwrap(), [1]);
     assert_eq!(migrate::down(url, 1).await.unwrap(), [1]);
-    let all: Vec<i64> = (1..=8).collect();
+    let known = migrate::status(url).await.unwrap();
+    let all: Vec<i64> = known.iter().map(|step| step.version).collect();
+    assert!(all.starts_with(&[1, 2, 3]), "{all:?}");
     assert_eq!(migrate::up(url, usize::MAX).await.unwrap(), all);
     let states = migrate::status(url).await.unwrap();
     assert!(states.iter().all(|step| step.applied_at.is_some()));
-    assert_eq!(migrate::down(url, 1).await.unwrap(), [8]);
+    let last = all.last().copied().unwrap();
+    assert_eq!(migrate::down(url, 1).await.unwrap(), [last]);
     assert!(
         migrate::status(url)
             .await
@@ -122,10 +125,8 @@ async fn schema_goes_up_and_down(url: &DatabaseUrl) {
             .applied_at
             .is_none()
     );
-    assert_eq!(
-        migrate::down(url, usize::MAX).await.unwrap(),
-        [7, 6, 5, 4, 3, 2, 1]
-    );
+    let rest: Vec<i64> = all.iter().rev().skip(1).copied().collect();
+    assert_eq!(migrate::down(url, usize::MAX).await.unwrap(), rest);
     assert!(
         migrate::status(url)
             .await
