@@ -109,7 +109,11 @@ async fn metrics_are_for_internal_networks_and_grow() {
 /// Acceptance: 123
 #[tokio::test]
 async fn the_document_describes_every_route_and_is_guarded() {
-    let hub = TestHub::start().await;
+    let limits = LimitsConfig {
+        ip_per_minute: 10_000,
+        ..LimitsConfig::default()
+    };
+    let hub = TestHub::with(HttpSettings::default(), limits).await;
     assert_eq!(hub.get("/openapi.json", "").await.status, 401);
     assert_eq!(hub.get("/openapi.json", &hub.user).await.status, 403);
     let document = hub.get("/openapi.json", &hub.admin).await.json();
