@@ -7,7 +7,7 @@ use orchestrator::store::{
 };
 use std::path::Path;
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 30] = [
     "api_keys",
     "approval_votes",
     "approvals",
@@ -16,12 +16,28 @@ const TABLES: [&str; 14] = [
     "effect_ledger",
     "hub_instances",
     "idempotency_keys",
+    "mcp_servers",
     "mcp_sessions",
     "namespaces",
     "organizations",
     "tool_aliases",
     "tool_pins",
     "users",
+    "workflow_approvals",
+    "workflow_attributes",
+    "workflow_awaits",
+    "workflow_blobs",
+    "workflow_checkpoints",
+    "workflow_cloudevents",
+    "workflow_definitions",
+    "workflow_events",
+    "workflow_inbox",
+    "workflow_locks",
+    "workflow_schedules",
+    "workflow_states",
+    "workflow_steps",
+    "workflow_timers",
+    "workflows",
 ];
 
 async fn open(url: &DatabaseUrl) -> Store {
