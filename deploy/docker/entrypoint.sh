@@ -33,7 +33,7 @@ case ${1:-} in
   waygate)
     [ "${WAYGATE_ENV:-production}" != production ] || secret WAYGATE_SECRET_KEY
     ;;
-  *_mcp)
+  spoke)
     [ "${WAYGATE_SPOKE_AUTH:-token}" != token ] || [ -r "${WAYGATE_SPOKE_TOKEN_PATH:-}" ] ||
       refuse "WAYGATE_SPOKE_TOKEN_PATH: the file cannot be read by uid $(id -u)"
     ;;
