@@ -28,7 +28,7 @@ const FORMS: [&str; 37] = [
     "out/",
     "in/folder",
     "in/folder/",
-    "in/root",
+    "in/top",
     "in/a.txt/../../out/secret.txt",
     "IN/a.txt",
     "in /a.txt",
@@ -41,7 +41,7 @@ const FORMS: [&str; 37] = [
     "in/~/secret.txt",
     "in/$HOME/secret.txt",
     "in/a.txt\0/../../out/secret.txt",
-    "in/root/etc/hostname",
+    "in/top/etc/hostname",
 ];
 
 /// Acceptance: 36
@@ -57,12 +57,12 @@ fn fifty_forms_of_a_path_do_not_lead_out() {
     .unwrap();
     symlink("../out", fixture.path("in/folder")).unwrap();
     symlink("folder/secret.txt", fixture.path("in/chain.txt")).unwrap();
-    symlink("/", fixture.path("in/root")).unwrap();
+    symlink("/", fixture.path("in/top")).unwrap();
     symlink("/proc/self/root", fixture.path("in/proc")).unwrap();
     symlink("loop.txt", fixture.path("in/loop.txt")).unwrap();
     let mut forms: Vec<String> = FORMS.iter().map(|form| format!("{top}/{form}")).collect();
     forms.extend([
-        format!("{top}/in/root{top}/out/secret.txt"),
+        format!("{top}/in/top{top}/out/secret.txt"),
         format!("{top}/in/proc{top}/out/secret.txt"),
         format!("/proc/self/root{top}/out/secret.txt"),
         format!("/proc/self/cwd/../../../../../..{top}/out/secret.txt"),
