@@ -5,11 +5,13 @@
 //! from and reports mistakes by file, key and variable. Callers stop with [`EXIT_CODE`] before a
 //! socket opens. Secrets are not settings: see [`crate::secret`]. Source: `interfaces.md` 13.
 
+mod bounded;
 mod environment;
 mod error;
 mod file;
 mod origin;
 
+pub use bounded::Bounded;
 pub use environment::Environment;
 pub use error::ConfigError;
 pub use origin::Place;

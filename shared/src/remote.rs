@@ -6,7 +6,7 @@
 
 mod setting;
 
-pub use setting::{Allow, BaseUrl, Seconds};
+pub use setting::{Allow, BaseUrl, Reach, Seconds};
 
 use crate::error::Code;
 use crate::outbound::{self, Outbound};

@@ -14,12 +14,13 @@ pub use hub::{HubCall, HubClient, HubIdentity, outcome};
 pub use script::Script;
 
 use crate::clock::{Clock, TestClock};
-use crate::config::Environment;
+use crate::config::{Environment, Sources, Variable, load};
 use crate::spoke::{self, BuildError, BuildInput, Health, HealthCheck, Parts, Running, Service};
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -49,6 +50,26 @@ fn build(input: &BuildInput) -> BoxFuture<'_, Result<Parts, BuildError>> {
         })
     }
     .boxed()
+}
+
+/// The settings a spoke has in an environment.
+///
+/// # Errors
+/// What its operator is told.
+pub fn settings<C: DeserializeOwned>(
+    defaults: &str,
+    variables: &[Variable],
+    environment: &[(&str, &str)],
+) -> Result<C, String> {
+    let loaded = load(&Sources {
+        defaults,
+        files: &[],
+        variables,
+        environment: &environment.iter().copied().collect::<Environment>(),
+    });
+    loaded
+        .map(|loaded| loaded.config)
+        .map_err(|error| error.to_string())
 }
 
 /// A running spoke with scripted tools.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::config::{Kind, Variable};
-use shared::remote::{Allow, BaseUrl, Seconds};
+use shared::remote::{BaseUrl, Reach, Seconds};
 
 /// Every setting with its default.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
@@ -29,7 +29,7 @@ pub(crate) struct Config {
     /// Where the engines are.
     pub(crate) engines: Engines,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// How is searched.
@@ -55,29 +55,12 @@ pub(crate) struct Engines {
     pub(crate) searxng: BaseUrl,
 }
 
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::config::{Environment, Sources, load};
 
     fn read(environment: &[(&str, &str)]) -> Result<Config, String> {
-        let loaded = load(&Sources {
-            defaults: DEFAULTS,
-            files: &[],
-            variables: VARIABLES,
-            environment: &environment.iter().copied().collect::<Environment>(),
-        });
-        loaded
-            .map(|loaded| loaded.config)
-            .map_err(|error| error.to_string())
+        shared::testkit::settings(DEFAULTS, VARIABLES, environment)
     }
 
     /// Acceptance: 44

@@ -1,9 +1,8 @@
 //! Settings of this spoke. The annotated reference is `config.default.toml`; there are no secrets.
 
 use serde::Deserialize;
-use shared::config::{Kind, Variable};
-use shared::outbound::{BadEntry, Outbound};
-use std::time::Duration;
+use shared::config::{Bounded, Kind, Variable};
+use shared::remote::{Allow, Reach};
 use url::Url;
 
 /// Every setting with its default.
@@ -98,28 +97,7 @@ pub(crate) struct Guard {
     pub(crate) connections: Bounded<1, 1000>,
 }
 
-/// Where a browser of others may be.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Reach {
-    /// Beyond public addresses.
-    pub(crate) allow: Allow,
-}
-
-/// The guard a list of hosts and ranges makes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Vec<String>")]
-pub(crate) struct Allow(pub(crate) Outbound);
-
-impl TryFrom<Vec<String>> for Allow {
-    type Error = BadEntry;
-
-    fn try_from(entries: Vec<String>) -> Result<Self, BadEntry> {
-        Outbound::allowing(&entries).map(Self)
-    }
-}
-
-/// An address; `None` when not set.
+/// An address inside the deployment, so clear text is allowed; `None` when not set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Address(pub(crate) Option<Url>);
@@ -143,57 +121,13 @@ impl TryFrom<String> for Address {
 /// A side of the window.
 pub(crate) type Pixels = Bounded<200, 4000>;
 
-/// A whole number from `LEAST` to `MOST`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-pub(crate) struct Bounded<const LEAST: u32, const MOST: u32>(u32);
-
-impl<const LEAST: u32, const MOST: u32> Bounded<LEAST, MOST> {
-    /// As a number.
-    #[must_use]
-    pub(crate) const fn get(self) -> u32 {
-        self.0
-    }
-
-    /// As a number of things.
-    #[must_use]
-    pub(crate) fn count(self) -> usize {
-        usize::try_from(self.0).unwrap_or(usize::MAX)
-    }
-
-    /// As seconds.
-    #[must_use]
-    pub(crate) fn seconds(self) -> Duration {
-        Duration::from_secs(self.0.into())
-    }
-}
-
-impl<const LEAST: u32, const MOST: u32> TryFrom<u32> for Bounded<LEAST, MOST> {
-    type Error = String;
-
-    fn try_from(number: u32) -> Result<Self, String> {
-        match (LEAST..=MOST).contains(&number) {
-            true => Ok(Self(number)),
-            false => Err(format!("expected {LEAST} to {MOST}")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::config::{Environment, Sources, load};
+    use std::time::Duration;
 
     fn read(environment: &[(&str, &str)]) -> Result<Config, String> {
-        let loaded = load(&Sources {
-            defaults: DEFAULTS,
-            files: &[],
-            variables: VARIABLES,
-            environment: &environment.iter().copied().collect::<Environment>(),
-        });
-        loaded
-            .map(|loaded| loaded.config)
-            .map_err(|error| error.to_string())
+        shared::testkit::settings(DEFAULTS, VARIABLES, environment)
     }
 
     #[test]

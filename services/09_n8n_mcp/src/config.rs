@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use shared::config::{Kind, Variable};
-use shared::remote::{Allow, BaseUrl, Seconds, join};
+use shared::remote::{BaseUrl, Reach, Seconds, join};
 use url::Url;
 
 /// Every setting with its default.
@@ -22,7 +22,7 @@ pub(crate) struct Config {
     /// The instance.
     pub(crate) n8n: N8n,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// How the instance is reached.
@@ -33,14 +33,6 @@ pub(crate) struct N8n {
     webhook_url: BaseUrl,
     /// Longest wait for one answer of the API.
     pub(crate) timeout_seconds: Seconds<120>,
-}
-
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
 }
 
 impl N8n {

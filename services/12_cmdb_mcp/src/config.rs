@@ -1,10 +1,9 @@
 //! Settings of this spoke. The annotated reference is `config.default.toml`; secrets are not here.
 
 use serde::Deserialize;
-use shared::config::{Kind, Variable};
-use shared::outbound::{BadEntry, Outbound as Guard};
-use std::time::Duration;
-use url::{Host, Url};
+use shared::config::{Bounded, Kind, Variable};
+use shared::remote::{BaseUrl, Reach, Seconds};
+use url::Url;
 
 /// Every setting with its default.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
@@ -29,7 +28,7 @@ pub(crate) struct Config {
     /// The remote system.
     pub(crate) servicenow: ServiceNow,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// The local CMDB.
@@ -49,7 +48,7 @@ pub(crate) struct ServiceNow {
     /// Name of the instance.
     pub(crate) instance: Instance,
     /// Address that wins over the instance.
-    pub(crate) url: Address,
+    pub(crate) url: BaseUrl,
     /// Account.
     pub(crate) user: String,
     /// How the account is proved.
@@ -57,9 +56,9 @@ pub(crate) struct ServiceNow {
     /// OAuth client.
     pub(crate) client_id: String,
     /// Longest wait for one answer.
-    pub(crate) timeout_seconds: Seconds,
+    pub(crate) timeout_seconds: Seconds<120>,
     /// Records asked for at a time.
-    pub(crate) page_size: PageSize,
+    pub(crate) page_size: Bounded<1, 1000>,
     /// Table of `cmdb.queryAssets`.
     pub(crate) asset_table: String,
 }
@@ -69,27 +68,6 @@ impl ServiceNow {
     #[must_use]
     pub(crate) fn base(&self) -> Option<&Url> {
         self.url.0.as_ref().or(self.instance.0.as_ref())
-    }
-}
-
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
-}
-
-/// The guard those entries make.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Vec<String>")]
-pub(crate) struct Allow(pub(crate) Guard);
-
-impl TryFrom<Vec<String>> for Allow {
-    type Error = BadEntry;
-
-    fn try_from(entries: Vec<String>) -> Result<Self, BadEntry> {
-        Guard::allowing(&entries).map(Self)
     }
 }
 
@@ -127,103 +105,12 @@ impl TryFrom<String> for Instance {
     }
 }
 
-/// A base address; `None` when not set. Passwords do not travel in clear: http is for loopback only.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Address(Option<Url>);
-
-impl TryFrom<String> for Address {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.trim().is_empty() {
-            return Ok(Self(None));
-        }
-        let Ok(url) = Url::parse(text.trim()) else {
-            return Err("expected an address such as https://acme.service-now.com");
-        };
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-            return Err("expected https, or http on a loopback address");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("user and password have settings of their own");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("expected an address without query");
-        }
-        Ok(Self(Some(url)))
-    }
-}
-
-/// A wait of 1 to 120 seconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u64")]
-pub(crate) struct Seconds(u64);
-
-impl Seconds {
-    /// As a duration.
-    #[must_use]
-    pub(crate) const fn duration(self) -> Duration {
-        Duration::from_secs(self.0)
-    }
-}
-
-impl TryFrom<u64> for Seconds {
-    type Error = &'static str;
-
-    fn try_from(seconds: u64) -> Result<Self, Self::Error> {
-        match seconds {
-            1..=120 => Ok(Self(seconds)),
-            _ => Err("expected 1 to 120 seconds"),
-        }
-    }
-}
-
-/// A number of records, 1 to 1000.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "usize")]
-pub(crate) struct PageSize(usize);
-
-impl PageSize {
-    /// As a number.
-    #[must_use]
-    pub(crate) const fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl TryFrom<usize> for PageSize {
-    type Error = &'static str;
-
-    fn try_from(records: usize) -> Result<Self, Self::Error> {
-        match records {
-            1..=1000 => Ok(Self(records)),
-            _ => Err("expected 1 to 1000 records"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::config::{Environment, Sources, load};
 
     fn read(environment: &[(&str, &str)]) -> Result<Config, String> {
-        let loaded = load(&Sources {
-            defaults: DEFAULTS,
-            files: &[],
-            variables: VARIABLES,
-            environment: &environment.iter().copied().collect::<Environment>(),
-        });
-        loaded
-            .map(|loaded| loaded.config)
-            .map_err(|error| error.to_string())
+        shared::testkit::settings(DEFAULTS, VARIABLES, environment)
     }
 
     #[test]

@@ -4,25 +4,24 @@
 //! are bounded, read page by page, and their errors told in our own words. Which tables and fields
 //! make sense is the tools' business.
 
-mod answer;
 mod login;
 mod query;
 
 pub(crate) use query::{Condition, Query, is_field, is_table};
 
 use crate::config::{Auth, Config};
-use answer::Answer;
 use login::Login;
-use parking_lot::Mutex;
-use reqwest::Client;
+use reqwest::StatusCode;
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use shared::outbound::{self, Outbound};
+use shared::remote::{Remote, Reply, join};
 use shared::secret::{SecretError, SecretProvider};
 use shared::tool::ToolError;
 use url::Url;
 
-/// What people call the system.
+/// What people call the system, and the settings to look at when it refuses us.
 const SYSTEM: &str = "ServiceNow";
+const SETTINGS: &str = "SERVICENOW_USER and its password, or the OAuth client";
 
 /// A record of a table.
 pub(crate) type Record = Map<String, Value>;
@@ -47,12 +46,15 @@ pub(crate) struct Missing {
 #[derive(Debug)]
 pub(crate) struct Connection {
     base: Url,
-    client: Client,
-    guard: Outbound,
+    remote: Remote,
     login: Login,
     page_size: usize,
-    /// What the last request came to, when it failed.
-    trouble: Mutex<Option<String>>,
+}
+
+/// What every answer of the Table API is wrapped in.
+#[derive(Deserialize)]
+struct Envelope {
+    result: Value,
 }
 
 /// Why the connection cannot be prepared; a missing setting is no error.
@@ -86,14 +88,13 @@ impl ServiceNow {
             (_, Err(setting)) => return Ok(Self::Missing(Missing { setting, begun })),
             (Some(base), Ok(login)) => (base.clone(), login),
         };
-        let client = guard.client(settings.timeout_seconds.duration());
+        let timeout = settings.timeout_seconds.duration();
+        let remote = Remote::new(SYSTEM, SETTINGS, guard, timeout);
         Ok(Self::Ready(Box::new(Connection {
             base,
-            client: client.map_err(SetupError::Client)?,
-            guard,
+            remote: remote.map_err(SetupError::Client)?,
             login,
-            page_size: settings.page_size.get(),
-            trouble: Mutex::default(),
+            page_size: settings.page_size.count(),
         })))
     }
 
@@ -116,15 +117,15 @@ impl Connection {
         table: &str,
         sys_id: &str,
     ) -> Result<Option<Record>, ToolError> {
-        let url = self.url(&["api", "now", "table", table, sys_id])?;
+        let url = join(&self.base, ["api", "now", "table", table, sys_id]);
         let parameters = [
             ("sysparm_display_value", "false"),
             ("sysparm_exclude_reference_link", "true"),
         ];
         match self.get(url, &parameters).await? {
-            Answer::Found(Value::Object(record)) => Ok(Some(record)),
-            Answer::Found(_) => Err(answer::nonsense()),
-            Answer::Nothing => Ok(None),
+            Some(Value::Object(record)) => Ok(Some(record)),
+            Some(_) => Err(self.remote.nonsense()),
+            None => Ok(None),
         }
     }
 
@@ -146,17 +147,17 @@ impl Connection {
             if !fields.is_empty() {
                 parameters.push(("sysparm_fields", &fields));
             }
-            let url = self.url(&["api", "now", "table", &query.table])?;
+            let url = join(&self.base, ["api", "now", "table", &query.table]);
             let found = match self.get(url, &parameters).await? {
-                Answer::Found(Value::Array(found)) => found,
-                Answer::Found(_) => return Err(answer::nonsense()),
-                Answer::Nothing => Vec::new(),
+                Some(Value::Array(found)) => found,
+                Some(_) => return Err(self.remote.nonsense()),
+                None => Vec::new(),
             };
             let count = found.len();
             for record in found.into_iter().take(page) {
                 match record {
                     Value::Object(record) => records.push(record),
-                    _ => return Err(answer::nonsense()),
+                    _ => return Err(self.remote.nonsense()),
                 }
             }
             if count < page {
@@ -168,65 +169,37 @@ impl Connection {
 
     /// What the last request came to, when it failed.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().clone()
+        self.remote.trouble()
     }
 
-    async fn get(&self, url: Url, parameters: &[(&str, &str)]) -> Result<Answer, ToolError> {
-        let result = self.get_once_more(url, parameters).await;
-        *self.trouble.lock() = match &result {
-            Err(error) if !is_callers_fault(error) => Some(error.message.clone()),
-            _ => None,
-        };
-        result
-    }
-
-    /// Asks, and with a new token once more when an old one is no longer taken.
-    async fn get_once_more(
-        &self,
-        url: Url,
-        parameters: &[(&str, &str)],
-    ) -> Result<Answer, ToolError> {
-        self.guard
-            .check(&url)
-            .map_err(|refused| outbound::refusal(&refused))?;
-        let mut response = self.send(&url, parameters).await?;
-        if response.status() == reqwest::StatusCode::UNAUTHORIZED && self.login.forget().await {
-            response = self.send(&url, parameters).await?;
+    /// Asks, and with a new token once more when an old one is no longer taken. `None` when there is
+    /// no such thing.
+    async fn get(&self, url: Url, parameters: &[(&str, &str)]) -> Result<Option<Value>, ToolError> {
+        let mut reply = self.send(&url, parameters).await?;
+        if reply.status == StatusCode::UNAUTHORIZED && self.login.forget().await {
+            reply = self.send(&url, parameters).await?;
         }
-        answer::read(response).await
+        match reply.status {
+            StatusCode::OK => {
+                let Envelope { result } = self.remote.read(&reply)?;
+                Ok(Some(result))
+            }
+            StatusCode::NOT_FOUND => Ok(None),
+            // What the remote says of itself may hold anything, so it is not repeated.
+            StatusCode::BAD_REQUEST => {
+                let message = "it does not know the table or a field of the query";
+                Err(self.remote.refused(&reply, Some(message)))
+            }
+            _ => Err(self.remote.refused(&reply, None)),
+        }
     }
 
-    async fn send(
-        &self,
-        url: &Url,
-        parameters: &[(&str, &str)],
-    ) -> Result<reqwest::Response, ToolError> {
-        let request = self
-            .client
-            .get(url.clone())
-            .query(parameters)
-            .header("accept", "application/json");
-        let request = self.login.sign(request, &self.client, &self.base).await?;
-        let response = request.send().await;
-        response.map_err(|error| outbound::failure(SYSTEM, &error))
+    async fn send(&self, url: &Url, parameters: &[(&str, &str)]) -> Result<Reply, ToolError> {
+        let request = self.remote.get(url.clone()).query(parameters);
+        let request = request.header("accept", "application/json");
+        let request = self.login.sign(request, &self.remote, &self.base).await?;
+        self.remote.ask(request).await
     }
-
-    fn url(&self, segments: &[&str]) -> Result<Url, ToolError> {
-        join(&self.base, segments)
-    }
-}
-
-fn join(base: &Url, segments: &[&str]) -> Result<Url, ToolError> {
-    let mut url = base.clone();
-    match url.path_segments_mut() {
-        Ok(mut path) => path.pop_if_empty().extend(segments),
-        Err(()) => return Err(ToolError::not_configured("SERVICENOW_URL")),
-    };
-    Ok(url)
-}
-
-const fn is_callers_fault(error: &ToolError) -> bool {
-    matches!(error.code.http_status(), 400 | 404 | 422)
 }
 
 /// Whether the settings ask for OAuth.

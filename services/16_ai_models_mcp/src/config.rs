@@ -1,8 +1,8 @@
 //! Settings of this spoke. The annotated reference is `config.default.toml`; keys are not here.
 
 use serde::Deserialize;
-use shared::config::{Kind, Variable};
-use shared::remote::{Allow, BaseUrl, Seconds};
+use shared::config::{Bounded, Kind, Variable};
+use shared::remote::{BaseUrl, Reach, Seconds};
 
 /// Every setting with its default.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
@@ -41,7 +41,7 @@ pub(crate) struct Config {
     /// How much.
     pub(crate) limits: Limits,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// One provider.
@@ -67,21 +67,13 @@ pub(crate) struct Prices {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limits {
     /// Calls a principal may make in a minute.
-    pub(crate) calls_per_minute: PerMinute,
+    pub(crate) calls_per_minute: Bounded<1, 10_000>,
     /// Tokens of a conversation that are sent along.
-    pub(crate) context_max_tokens: ContextTokens,
+    pub(crate) context_max_tokens: Bounded<100, 10_000_000>,
     /// Dollars a principal may spend in 24 hours.
     pub(crate) budget_usd_per_day: Budget,
     /// Longest wait for one answer.
     pub(crate) timeout_seconds: Seconds<290>,
-}
-
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
 }
 
 /// Name of a model.
@@ -112,38 +104,6 @@ impl TryFrom<String> for Model {
     }
 }
 
-/// 1 to 10000 calls.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-pub(crate) struct PerMinute(pub(crate) u32);
-
-impl TryFrom<u32> for PerMinute {
-    type Error = &'static str;
-
-    fn try_from(calls: u32) -> Result<Self, Self::Error> {
-        match calls {
-            1..=10_000 => Ok(Self(calls)),
-            _ => Err("expected 1 to 10000 calls"),
-        }
-    }
-}
-
-/// 100 to ten million tokens.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u64")]
-pub(crate) struct ContextTokens(pub(crate) u64);
-
-impl TryFrom<u64> for ContextTokens {
-    type Error = &'static str;
-
-    fn try_from(tokens: u64) -> Result<Self, Self::Error> {
-        match tokens {
-            100..=10_000_000 => Ok(Self(tokens)),
-            _ => Err("expected 100 to 10000000 tokens"),
-        }
-    }
-}
-
 /// Dollars; `None`: no limit.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "f64")]
@@ -164,18 +124,9 @@ impl TryFrom<f64> for Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::config::{Environment, Sources, load};
 
     fn read(environment: &[(&str, &str)]) -> Result<Config, String> {
-        let loaded = load(&Sources {
-            defaults: DEFAULTS,
-            files: &[],
-            variables: VARIABLES,
-            environment: &environment.iter().copied().collect::<Environment>(),
-        });
-        loaded
-            .map(|loaded| loaded.config)
-            .map_err(|error| error.to_string())
+        shared::testkit::settings(DEFAULTS, VARIABLES, environment)
     }
 
     #[test]
@@ -183,8 +134,8 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.gemini.model.as_str(), "gemini-flash-latest");
         assert_eq!(config.anthropic.model.as_str(), "claude-haiku-4-5");
-        assert_eq!(config.limits.calls_per_minute.0, 10);
-        assert_eq!(config.limits.context_max_tokens.0, 100_000);
+        assert_eq!(config.limits.calls_per_minute.get(), 10);
+        assert_eq!(config.limits.context_max_tokens.get(), 100_000);
         assert_eq!(config.limits.budget_usd_per_day.0, None);
     }
 

@@ -54,6 +54,14 @@ impl TryFrom<Vec<String>> for Allow {
     }
 }
 
+/// The section `[outbound]`: which addresses may be asked although they are not public.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// Host names, addresses, ranges.
+    pub allow: Allow,
+}
+
 /// A wait of 1 to `MAX` seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]

@@ -1,11 +1,11 @@
 //! How requests prove who sends them: Basic, or an OAuth token that is fetched and kept.
 
-use super::{SYSTEM, answer, join, wants_oauth};
+use super::wants_oauth;
 use crate::config;
-use reqwest::{Client, RequestBuilder};
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use shared::error::Code;
-use shared::outbound;
+use shared::remote::{Remote, join};
 use shared::secret::{Secret, SecretError, SecretProvider};
 use shared::tool::ToolError;
 use std::fmt;
@@ -104,7 +104,7 @@ impl Login {
     pub(super) async fn sign(
         &self,
         request: RequestBuilder,
-        client: &Client,
+        remote: &Remote,
         base: &Url,
     ) -> Result<RequestBuilder, ToolError> {
         match self {
@@ -112,7 +112,7 @@ impl Login {
                 Ok(request.basic_auth(user, Some(password.expose())))
             }
             Self::OAuth(oauth) => {
-                let token = oauth.token(client, base).await?;
+                let token = oauth.token(remote, base).await?;
                 Ok(request.bearer_auth(token.expose()))
             }
         }
@@ -128,18 +128,18 @@ impl Login {
 }
 
 impl OAuth {
-    async fn token(&self, client: &Client, base: &Url) -> Result<Secret, ToolError> {
+    async fn token(&self, remote: &Remote, base: &Url) -> Result<Secret, ToolError> {
         let mut kept = self.token.lock().await;
         if let Some(token) = kept.as_ref().filter(|token| Instant::now() < token.until) {
             return Ok(token.value.clone());
         }
-        let token = self.fetch(client, base).await?;
+        let token = self.fetch(remote, base).await?;
         let value = token.value.clone();
         *kept = Some(token);
         Ok(value)
     }
 
-    async fn fetch(&self, client: &Client, base: &Url) -> Result<Token, ToolError> {
+    async fn fetch(&self, remote: &Remote, base: &Url) -> Result<Token, ToolError> {
         let mut form = vec![
             ("client_id", self.client_id.as_str()),
             ("client_secret", self.client_secret.expose()),
@@ -152,24 +152,18 @@ impl OAuth {
                 ("password", password.expose()),
             ]),
         }
-        let url = join(base, &["oauth_token.do"])?;
-        let response = client.post(url).form(&form).send().await;
-        let response = response.map_err(|error| outbound::failure(SYSTEM, &error))?;
-        if matches!(response.status().as_u16(), 400 | 401 | 403) {
+        let url = join(base, ["oauth_token.do"]);
+        let reply = remote.ask(remote.post(url).form(&form)).await?;
+        if matches!(reply.status.as_u16(), 400 | 401 | 403) {
             return Err(ToolError::refused(
                 Code::BadGateway,
                 "ServiceNow refused the OAuth credentials: check SERVICENOW_CLIENT_ID and its secret",
             ));
         }
-        let body = answer::body(response).await?;
-        let answer: TokenAnswer = serde_json::from_slice(&body).map_err(|error| {
-            tracing::warn!(
-                event = "oauth_answer",
-                line = error.line(),
-                "an odd OAuth answer"
-            );
-            answer::nonsense()
-        })?;
+        if !reply.status.is_success() {
+            return Err(remote.refused(&reply, None));
+        }
+        let answer: TokenAnswer = remote.read(&reply)?;
         let seconds = answer.expires_in.as_ref().and_then(|seconds| {
             let text = seconds.as_str().map(str::parse);
             seconds.as_u64().or(text.and_then(Result::ok))
