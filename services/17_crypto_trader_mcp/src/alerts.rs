@@ -64,8 +64,10 @@ pub(crate) struct Shown {
     /// Whether it still waits.
     active: bool,
     /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     created_at: Timestamp,
     /// When it came true; null while it waits.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     triggered_at: Option<Timestamp>,
     /// The value then.
     triggered_value: Option<f64>,

@@ -72,6 +72,7 @@ pub(crate) struct Ticker {
     /// Lowest price within 24 hours.
     pub(crate) low_24h: f64,
     /// When the exchange said so.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) timestamp: Timestamp,
 }
 

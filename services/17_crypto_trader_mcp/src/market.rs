@@ -43,6 +43,7 @@ pub(crate) struct Prices {
     /// By pair.
     prices: BTreeMap<String, Ticker>,
     /// When we asked.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: Timestamp,
 }
 
@@ -129,6 +130,7 @@ pub(crate) struct Offers {
     /// Halfway between them.
     mid: f64,
     /// When we asked.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: Timestamp,
 }
 
@@ -173,6 +175,7 @@ pub(crate) struct DoneTrade {
     amount: f64,
     /// Whether the one who came second bought or sold.
     side: Side,
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: Timestamp,
 }
 

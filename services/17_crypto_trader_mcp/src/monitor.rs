@@ -60,6 +60,7 @@ pub(crate) struct LargeTrade {
     notional_usd: f64,
     /// Whether the one who came second bought or sold.
     side: Side,
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: Timestamp,
 }
 

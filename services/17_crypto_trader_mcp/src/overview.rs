@@ -118,7 +118,7 @@ impl Observers {
 
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.key {
-            Some(key) => request.header("x-cg-demo-api-key", key.reveal()),
+            Some(key) => request.header("x-cg-demo-api-key", key.expose()),
             None => request,
         }
     }

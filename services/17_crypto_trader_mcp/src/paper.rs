@@ -68,6 +68,7 @@ pub(crate) struct Made {
     /// In USDT.
     fee: f64,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: jiff::Timestamp,
 }
 

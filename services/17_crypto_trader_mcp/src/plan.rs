@@ -39,9 +39,11 @@ pub(crate) struct BacktestArguments {
     #[serde(default = "hourly")]
     timeframe: Timeframe,
     /// Where it begins, such as 2026-01-01T00:00:00Z.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     start: Timestamp,
     /// Where it ends; leave out for now.
     #[serde(default)]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     end: Option<Timestamp>,
     /// Money at the begin.
     #[serde(default = "account")]

@@ -6,7 +6,7 @@ mod account;
 mod alerts;
 
 pub(crate) use account::{Holding, NewTrade, Refusal, START, Settled};
-pub(crate) use alerts::{Alert, Condition, Metric, Op};
+pub(crate) use alerts::{Alert, Condition, Metric};
 
 use shared::error::Code;
 use shared::tool::ToolError;

@@ -157,6 +157,7 @@ pub(crate) struct Shape {
     /// What it is said to announce.
     direction: Direction,
     /// When its last candle began.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     timestamp: Timestamp,
     /// How much such a shape is to be trusted, 0 to 1.
     confidence: f64,

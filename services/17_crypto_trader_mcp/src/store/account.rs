@@ -74,6 +74,7 @@ pub(crate) struct Settled {
     /// What a sale gained after fees, in USDT; null for a purchase.
     pub(crate) profit: Option<f64>,
     /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub(crate) timestamp: jiff::Timestamp,
     #[serde(skip)]
     pub(crate) number: i64,
