@@ -36,7 +36,12 @@ async fn indicators_are_those_of_the_candles() {
 async fn signals_patterns_and_figures_come_from_candles() {
     let stub = Markets::start().await;
     let mut rig = before(&stub).await;
-    for (strategy, count) in [("multi", 6), ("trend", 3), ("momentum", 3), ("mean_reversion", 2)] {
+    for (strategy, count) in [
+        ("multi", 6),
+        ("trend", 3),
+        ("momentum", 3),
+        ("mean_reversion", 2),
+    ] {
         let arguments = btc(json!({"strategy": strategy}));
         let told = answer(&mut rig, "crypto.ta.signals", arguments).await;
         assert_eq!(told["signals"].as_object().unwrap().len(), count, "{told}");
@@ -76,8 +81,14 @@ async fn a_backtest_runs_over_the_past_it_was_given() {
         (json!({"start": ago(400)}), Code::InvalidInput),
         (json!({"start": ago(-1)}), Code::InvalidInput),
         (json!({"start": ago(2), "end": ago(3)}), Code::InvalidInput),
-        (json!({"start": ago(300), "timeframe": "1m"}), Code::InvalidInput),
-        (json!({"start": ago(100), "exchange": "kraken"}), Code::NotSupported),
+        (
+            json!({"start": ago(300), "timeframe": "1m"}),
+            Code::InvalidInput,
+        ),
+        (
+            json!({"start": ago(100), "exchange": "kraken"}),
+            Code::NotSupported,
+        ),
     ] {
         let error = rig.call(tool, btc(wrong.clone())).await.unwrap_err();
         assert_eq!(error.code, code, "{wrong}: {error}");

@@ -91,7 +91,10 @@ async fn offers_and_trades_are_told_alike() {
         let arguments = btc(json!({"depth": 1, "exchange": exchange}));
         let book = answer(&mut rig, "crypto.market.orderbook", arguments).await;
         assert_eq!(book["bids"], json!([[120.0, 1.5]]), "{exchange}");
-        assert_eq!((&book["spread"], &book["mid"]), (&json!(1.0), &json!(120.5)));
+        assert_eq!(
+            (&book["spread"], &book["mid"]),
+            (&json!(1.0), &json!(120.5))
+        );
     }
     for (exchange, id, side) in [
         ("binance", "3", "buy"),
@@ -126,7 +129,12 @@ async fn refusals_are_told_in_our_codes() {
     }
     for (status, body, code, retryable) in [
         (429, json!({"msg": "slow hunter2"}), Code::RateLimited, true),
-        (500, json!({"msg": "hunter2"}), Code::ServiceUnavailable, true),
+        (
+            500,
+            json!({"msg": "hunter2"}),
+            Code::ServiceUnavailable,
+            true,
+        ),
         (200, json!([1, 2]), Code::BadGateway, false),
         (302, json!({}), Code::BadGateway, false),
     ] {
@@ -155,7 +163,10 @@ async fn an_exchange_without_address_is_named() {
     let error = rig.call("crypto.defi.gas", json!({})).await.unwrap_err();
     assert!(error.message.contains("ETH_RPC_URL"), "{error}");
     let (_, health) = rig.probe("/health").await;
-    assert!(health.to_string().contains("EXCHANGE_URL_BINANCE"), "{health}");
+    assert!(
+        health.to_string().contains("EXCHANGE_URL_BINANCE"),
+        "{health}"
+    );
 }
 
 #[tokio::test]
@@ -172,7 +183,13 @@ async fn answers_are_used_again_for_a_while() {
 async fn symbols_lead_nowhere_else() {
     let stub = Markets::start().await;
     let mut rig = before(&stub).await;
-    for symbol in ["BTC/USDT&x=1", "../../x", "btc/usdt", "BTC-USDT", "BTC/\u{0}T"] {
+    for symbol in [
+        "BTC/USDT&x=1",
+        "../../x",
+        "btc/usdt",
+        "BTC-USDT",
+        "BTC/\u{0}T",
+    ] {
         for (tool, arguments) in [
             (PRICE, json!({"symbols": [symbol]})),
             (OHLCV, json!({"symbol": symbol})),

@@ -21,7 +21,10 @@ async fn a_purchase_and_a_sale_are_booked_and_survive_a_restart() {
     let bought = bought.unwrap();
     near(&bought["trade"]["price"], 121.0);
     near(&bought["trade"]["fee"], 1.21);
-    near(&bought["portfolio"]["balances"]["USDT"], 10_000.0 - 1210.0 - 1.21);
+    near(
+        &bought["portfolio"]["balances"]["USDT"],
+        10_000.0 - 1210.0 - 1.21,
+    );
     let sold = traded(&mut rig, json!({"side": "sell", "amount": 4, "price": 200})).await;
     sold.unwrap();
     rig.running.stop().await;
@@ -38,7 +41,12 @@ async fn a_purchase_and_a_sale_are_booked_and_survive_a_restart() {
     near(&told["total_value_usdt"], money + 6.0 * 120.5);
     assert_eq!(told["trades_count"], 2);
     let profit = 800.0 - 0.8 - 4.0 * 121.121;
-    let told = answer(&mut rig, "crypto.portfolio.performance", json!({"period": "day"})).await;
+    let told = answer(
+        &mut rig,
+        "crypto.portfolio.performance",
+        json!({"period": "day"}),
+    )
+    .await;
     near(&told["pnl_usdt"], profit);
     near(&told["pnl_percent"], profit / 100.0);
     assert_eq!((&told["winners"], &told["losers"]), (&json!(1), &json!(0)));
@@ -110,6 +118,11 @@ async fn alerts_are_kept_listed_and_removed() {
         let call = tests::rig::now("crypto.alerts.delete", &arguments).key(&key);
         assert_eq!(rig.hub.call(&call).await.unwrap()["deleted"], deleted);
     }
-    let listed = answer(&mut rig, "crypto.alerts.list", json!({"active_only": false})).await;
+    let listed = answer(
+        &mut rig,
+        "crypto.alerts.list",
+        json!({"active_only": false}),
+    )
+    .await;
     assert_eq!(listed["count"], 0);
 }

@@ -17,15 +17,13 @@ pub(crate) async fn with(stub: &Markets, more: &[(&'static str, &str)]) -> Rig {
 }
 
 /// In a folder that was used before.
-pub(crate) async fn within(
-    folder: TempDir,
-    stub: &Markets,
-    more: &[(&'static str, &str)],
-) -> Rig {
+pub(crate) async fn within(folder: TempDir, stub: &Markets, more: &[(&'static str, &str)]) -> Rig {
     let own = stub.variables();
     let mut variables: Vec<(&str, &str)> = own.iter().map(|(k, v)| (*k, v.as_str())).collect();
     variables.extend_from_slice(more);
-    Rig::attempt(&SERVICE, folder, &variables, "").await.unwrap()
+    Rig::attempt(&SERVICE, folder, &variables, "")
+        .await
+        .unwrap()
 }
 
 /// The answer of a tool that must answer.

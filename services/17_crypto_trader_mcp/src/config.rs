@@ -175,7 +175,11 @@ mod tests {
             ("DEFAULT_EXCHANGE", "bitmex", "market.default_exchange"),
             ("CACHE_TTL", "4000", "market.cache_ttl_seconds"),
             ("MAX_HISTORICAL_DAYS", "0", "market.max_historical_days"),
-            ("EXCHANGE_URL_KRAKEN", "http://kraken.example", "urls.kraken"),
+            (
+                "EXCHANGE_URL_KRAKEN",
+                "http://kraken.example",
+                "urls.kraken",
+            ),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
             assert!(

@@ -1,4 +1,4 @@
-//! Finance on chains: yields and deposits (DefiLlama), the price of gas (a node of Ethereum).
+//! Finance on chains: yields and deposits (`DefiLlama`), the price of gas (a node of Ethereum).
 
 use crate::source::Source;
 use async_trait::async_trait;
@@ -85,7 +85,7 @@ pub(crate) struct Pools {
 /// One pool.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct PoolEntry {
-    /// Id at DefiLlama.
+    /// Id at `DefiLlama`.
     pool: String,
     project: String,
     chain: String,
@@ -202,7 +202,9 @@ impl TypedTool for Liquidity {
         let wanted = arguments.protocol.map(|it| it.to_lowercase());
         let fits = |it: &Protocol| {
             let name = it.name.to_lowercase();
-            wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str()))
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| name.contains(wanted.as_str()))
         };
         let entry = |it: Protocol| {
             Some(ProtocolEntry {
@@ -282,7 +284,11 @@ fn fees(history: &History) -> Option<Fees> {
     let gwei = |text: &String| hex(text).map(|wei| wei as f64 / GWEI);
     let base = gwei(history.base_fee_per_gas.last()?)?;
     let tip = |pick: fn(&[String; 3]) -> &String| {
-        let mut tips: Vec<f64> = history.reward.iter().filter_map(|it| gwei(pick(it))).collect();
+        let mut tips: Vec<f64> = history
+            .reward
+            .iter()
+            .filter_map(|it| gwei(pick(it)))
+            .collect();
         tips.sort_by(f64::total_cmp);
         tips.get(tips.len() / 2).copied().unwrap_or_default()
     };
@@ -320,7 +326,10 @@ impl TypedTool for Gas {
         let request = source.remote.post(source.base()).json(&body);
         let answer: Rpc = source.send(request).await?;
         let history = answer.result.ok_or_else(|| {
-            ToolError::refused(Code::BadGateway, "the node of Ethereum refused eth_feeHistory")
+            ToolError::refused(
+                Code::BadGateway,
+                "the node of Ethereum refused eth_feeHistory",
+            )
         })?;
         fees(&history).ok_or_else(|| source.remote.nonsense())
     }

@@ -70,7 +70,11 @@ fn build(input: &BuildInput) -> BoxFuture<'_, Result<Parts, BuildError>> {
         let mut tools = data_tools(&world)?;
         tools.extend(trade_tools(&world, &config)?);
         let metrics = Arc::new(Vec::new);
-        tools.push(metrics_tool(&input.kit.meter, "crypto.getMetrics", metrics)?);
+        tools.push(metrics_tool(
+            &input.kit.meter,
+            "crypto.getMetrics",
+            metrics,
+        )?);
         let watched = Watched {
             markets: world.markets,
             store: world.store,

@@ -234,7 +234,16 @@ impl TypedTool for Ohlcv {
         let candles = self.0.last(exchange, &symbol, timeframe, arguments.limit);
         let candles = candles.await?;
         let last = candles.last().ok_or_else(nothing)?;
-        let row = |it: &Candle| [it.time as f64, it.open, it.high, it.low, it.close, it.volume];
+        let row = |it: &Candle| {
+            [
+                it.time as f64,
+                it.open,
+                it.high,
+                it.low,
+                it.close,
+                it.volume,
+            ]
+        };
         Ok(Candles {
             symbol: symbol.to_string(),
             timeframe,

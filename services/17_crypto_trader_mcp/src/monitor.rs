@@ -85,7 +85,8 @@ impl TypedTool for Whale {
         let window = SignedDuration::from_mins(arguments.window_minutes);
         let since = self.0.clock().now() - window;
         let worth = |trade: &Trade| trade.price * trade.amount;
-        let large = |trade: &Trade| trade.time >= since && worth(trade) >= arguments.min_notional_usd;
+        let large =
+            |trade: &Trade| trade.time >= since && worth(trade) >= arguments.min_notional_usd;
         let shown = |trade: Trade| LargeTrade {
             price: trade.price,
             amount: trade.amount,

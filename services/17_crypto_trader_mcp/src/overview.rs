@@ -1,4 +1,4 @@
-//! The market as a whole: what rises and falls (CoinGecko), and how people feel (Fear & Greed).
+//! The market as a whole: what rises and falls (`CoinGecko`), and how people feel (Fear & Greed).
 
 use crate::source::Source;
 use crate::symbol::Symbol;
@@ -18,7 +18,7 @@ const COINS: u32 = 250;
 
 /// Who is asked.
 pub(crate) struct Observers {
-    /// CoinGecko; `None` when it has no address.
+    /// `CoinGecko`; `None` when it has no address.
     pub(crate) coingecko: Option<Source>,
     /// Its key; works without.
     pub(crate) key: Option<Secret>,
@@ -186,15 +186,21 @@ impl TypedTool for Trends {
         let coins = self.0.markets(&[]).await?;
         let summary = self.0.whole().await?;
         let most = |figure: fn(&Coin) -> Option<f64>| {
-            let mut known: Vec<(f64, &Coin)> =
-                coins.iter().filter_map(|it| Some((figure(it)?, it))).collect();
+            let mut known: Vec<(f64, &Coin)> = coins
+                .iter()
+                .filter_map(|it| Some((figure(it)?, it)))
+                .collect();
             known.sort_by(|a, b| b.0.total_cmp(&a.0));
             let coins = known.into_iter().take(arguments.limit);
             coins.map(|(_, coin)| coin.shown()).collect()
         };
         Ok(Moves {
             top_gainers: most(|it| it.price_change_percentage_24h.filter(|it| *it > 0.0)),
-            top_losers: most(|it| it.price_change_percentage_24h.filter(|it| *it < 0.0).map(|it| -it)),
+            top_losers: most(|it| {
+                it.price_change_percentage_24h
+                    .filter(|it| *it < 0.0)
+                    .map(|it| -it)
+            }),
             high_volume: most(|it| it.total_volume),
             market_summary: summary.shown(),
         })
@@ -242,7 +248,9 @@ impl TypedTool for Sentiment {
         let symbol = symbol.map(|it| Symbol::parse("symbol", it)).transpose()?;
         let source = self.0.fear_greed.as_ref();
         let source = source.ok_or_else(|| ToolError::not_configured("FNG_URL"))?;
-        let index: Index = source.get(&["fng", ""], &[("limit", "1".to_owned())]).await?;
+        let index: Index = source
+            .get(&["fng", ""], &[("limit", "1".to_owned())])
+            .await?;
         let reading = index.data.into_iter().next();
         let reading = reading.ok_or_else(|| source.remote.nonsense())?;
         let value = (0..=100_u8).find(|it| f64::from(*it) >= reading.value.0);

@@ -80,7 +80,10 @@ impl Simulate {
         let symbol = Symbol::parse("symbol", &arguments.symbol)?;
         match symbol.quote == "USDT" {
             true => Ok(symbol),
-            false => Err(ToolError::invalid("symbol", "the paper account pays with USDT only")),
+            false => Err(ToolError::invalid(
+                "symbol",
+                "the paper account pays with USDT only",
+            )),
         }
     }
 

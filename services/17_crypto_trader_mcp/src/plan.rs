@@ -32,7 +32,7 @@ pub(crate) struct BacktestArguments {
     /// A pair such as BTC/USDT.
     #[schemars(length(min = 3, max = 25))]
     symbol: String,
-    /// sma_cross: means of 10 and 30 closes. rsi_reversion: RSI 30 and 70. multi: two of means, MACD, RSI.
+    /// `sma_cross`: means of 10 and 30 closes. `rsi_reversion`: RSI 30 and 70. multi: two of means, MACD, RSI.
     #[serde(default = "sma_cross")]
     strategy: Rule,
     /// Length of a candle: 1m, 5m, 15m, 1h, 4h, 1d or 1w.
@@ -206,7 +206,7 @@ pub(crate) struct Sized {
     position_size: f64,
     /// What is lost when the stop is reached, in the second asset.
     risk_amount: f64,
-    /// Gain over loss; null without take_profit.
+    /// Gain over loss; null without `take_profit`.
     reward_risk: Option<f64>,
     /// What to think about; empty when there is nothing.
     warnings: Vec<String>,
@@ -236,18 +236,27 @@ impl TypedTool for Risk {
         };
         let loss = sign * (entry - arguments.stop_loss);
         if loss <= 0.0 {
-            let rule = "lies on the side of the gain: below the entry of a purchase, above that of a sale";
+            let rule =
+                "lies on the side of the gain: below the entry of a purchase, above that of a sale";
             return Err(ToolError::invalid("stop_loss", rule));
         }
         let gain = arguments.take_profit.map(|it| sign * (it - entry));
         if gain.is_some_and(|it| it <= 0.0) {
-            return Err(ToolError::invalid("take_profit", "lies on the side of the loss"));
+            return Err(ToolError::invalid(
+                "take_profit",
+                "lies on the side of the loss",
+            ));
         }
         let balance = arguments.account_balance.unwrap_or(ACCOUNT);
         let risk_amount = balance * arguments.risk_percent / 100.0;
         let size = risk_amount / loss;
         let reward_risk = gain.map(|gain| gain / loss);
-        let warnings = warnings(&arguments, size * entry > balance, loss / entry, reward_risk);
+        let warnings = warnings(
+            &arguments,
+            size * entry > balance,
+            loss / entry,
+            reward_risk,
+        );
         Ok(Sized {
             position_size: size,
             risk_amount,
@@ -270,12 +279,24 @@ fn warnings(
             warnings.push(text.to_owned());
         }
     };
-    warn(beyond, "the position is worth more than the account: it needs borrowed money");
-    warn(arguments.risk_percent > 2.0, "more than 2 % of the account is at risk");
-    warn(distance < 0.002, "the stop is within 0.2 % of the entry: noise may reach it");
+    warn(
+        beyond,
+        "the position is worth more than the account: it needs borrowed money",
+    );
+    warn(
+        arguments.risk_percent > 2.0,
+        "more than 2 % of the account is at risk",
+    );
+    warn(
+        distance < 0.002,
+        "the stop is within 0.2 % of the entry: noise may reach it",
+    );
     warn(distance > 0.2, "the stop is more than 20 % from the entry");
     warn(reward.is_none(), "there is no take_profit");
-    warn(reward.is_some_and(|it| it < 1.5), "the gain is less than 1.5 times the loss");
+    warn(
+        reward.is_some_and(|it| it < 1.5),
+        "the gain is less than 1.5 times the loss",
+    );
     let silent = arguments.account_balance.is_none();
     warn(silent, "account_balance was not given: 10000 was assumed");
     warnings

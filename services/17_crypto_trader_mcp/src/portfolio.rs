@@ -293,7 +293,13 @@ impl TypedTool for Allocation {
             .collect();
         assets.push(("USDT".to_owned(), money, money));
         let total: f64 = assets.iter().map(|(_, _, value)| value).sum();
-        let percent = |value: f64| if total > 0.0 { 100.0 * value / total } else { 0.0 };
+        let percent = |value: f64| {
+            if total > 0.0 {
+                100.0 * value / total
+            } else {
+                0.0
+            }
+        };
         let mut allocation: Vec<Share> = assets
             .into_iter()
             .map(|(asset, amount, value_usdt)| Share {

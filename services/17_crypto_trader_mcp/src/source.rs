@@ -49,9 +49,8 @@ impl Source {
         terms: &Terms,
     ) -> reqwest::Result<Self> {
         let remote = Remote::new(system, setting, terms.guard.clone(), terms.timeout)?;
-        let weight = |key: &String, body: &Bytes| {
-            u32::try_from(key.len() + body.len()).unwrap_or(u32::MAX)
-        };
+        let weight =
+            |key: &String, body: &Bytes| u32::try_from(key.len() + body.len()).unwrap_or(u32::MAX);
         let cache = (!terms.kept.is_zero()).then(|| {
             Cache::builder()
                 .max_capacity(KEPT)
@@ -126,7 +125,7 @@ impl Source {
         }
     }
 
-    /// Binance says `msg`, Coinbase `message`, CoinGecko `error`: sentences about the request.
+    /// Binance says `msg`, Coinbase `message`, `CoinGecko` `error`: sentences about the request.
     fn refused(&self, reply: &Reply) -> ToolError {
         let said: Option<Value> = serde_json::from_slice(&reply.body).ok();
         let said = said.as_ref().and_then(|it| {

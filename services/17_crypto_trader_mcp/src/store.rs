@@ -82,7 +82,9 @@ impl Store {
 
     /// Whether it answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1 FROM money").fetch_optional(&self.0).await?;
+        sqlx::query("SELECT 1 FROM money")
+            .fetch_optional(&self.0)
+            .await?;
         Ok(())
     }
 }

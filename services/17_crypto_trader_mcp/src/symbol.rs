@@ -138,7 +138,9 @@ mod tests {
             Symbol::parse("symbol", "BTC/USDT").unwrap().to_string(),
             "BTC/USDT"
         );
-        for text in ["BTCUSDT", "btc/usdt", "BTC/", "A/B/C", "A/A", "../X", "B C/USDT"] {
+        for text in [
+            "BTCUSDT", "btc/usdt", "BTC/", "A/B/C", "A/A", "../X", "B C/USDT",
+        ] {
             let error = Symbol::parse("symbol", text).unwrap_err();
             assert!(error.did_not_run, "{text}");
         }

@@ -1,11 +1,11 @@
 //! Candles read for the caller: indicators, signals, patterns.
 
 use crate::chart::averages::{exponential, last, simple};
+use crate::chart::closes;
 use crate::chart::oscillators::{macd, rsi, stochastic};
 use crate::chart::patterns::{Direction, Found, patterns};
 use crate::chart::signals::{Signal, Strategy, signals};
 use crate::chart::spread::{adx, atr, bollinger};
-use crate::chart::closes;
 use crate::exchange::{Candle, Markets, Name};
 use crate::symbol::{Symbol, Timeframe, hourly};
 use async_trait::async_trait;
@@ -89,7 +89,7 @@ pub(crate) struct SignalArguments {
     /// A pair such as BTC/USDT.
     #[schemars(length(min = 3, max = 25))]
     symbol: String,
-    /// trend: crossing means, MACD, ADX. momentum: RSI, STOCH, MACD. mean_reversion: BB, RSI. multi: all.
+    /// trend: crossing means, MACD, ADX. momentum: RSI, STOCH, MACD. `mean_reversion`: BB, RSI. multi: all.
     #[serde(default = "multi")]
     strategy: Strategy,
     /// Length of a candle: 1m, 5m, 15m, 1h, 4h, 1d or 1w.
@@ -152,7 +152,7 @@ pub(crate) struct Shapes {
 /// One shape.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Shape {
-    /// doji, hammer, shooting_star, bullish_engulfing, bearish_engulfing, morning_star or evening_star.
+    /// doji, hammer, `shooting_star`, `bullish_engulfing`, `bearish_engulfing`, `morning_star` or `evening_star`.
     name: &'static str,
     /// What it is said to announce.
     direction: Direction,

@@ -55,7 +55,13 @@ async fn look(watched: &Watched) -> Result<(), StoreError> {
         watched.store.seen(&alert.id, value, triggered).await?;
         if holds {
             let (id, symbol) = (&alert.id, &condition.symbol);
-            tracing::info!(event = "crypto.alert", alert = id, symbol, value, "an alert came true");
+            tracing::info!(
+                event = "crypto.alert",
+                alert = id,
+                symbol,
+                value,
+                "an alert came true"
+            );
         }
     }
     Ok(())

@@ -35,12 +35,16 @@ pub(crate) fn patterns(candles: &[Candle]) -> Vec<Found> {
         if let (Some(first), Some(middle)) = (back(2), back(1)) {
             shapes.extend(star(first, middle, candle));
         }
-        found.extend(shapes.into_iter().map(|(name, direction, confidence)| Found {
-            name,
-            direction,
-            time: candle.time,
-            confidence,
-        }));
+        found.extend(
+            shapes
+                .into_iter()
+                .map(|(name, direction, confidence)| Found {
+                    name,
+                    direction,
+                    time: candle.time,
+                    confidence,
+                }),
+        );
     }
     found
 }
@@ -151,8 +155,14 @@ mod tests {
         ];
         for (rows, wanted) in cases {
             let found = names(rows);
-            assert!(wanted.iter().all(|it| found.contains(it)), "{rows:?}: {found:?}");
-            assert!(!wanted.is_empty() || found.is_empty(), "{rows:?}: {found:?}");
+            assert!(
+                wanted.iter().all(|it| found.contains(it)),
+                "{rows:?}: {found:?}"
+            );
+            assert!(
+                !wanted.is_empty() || found.is_empty(),
+                "{rows:?}: {found:?}"
+            );
         }
     }
 }

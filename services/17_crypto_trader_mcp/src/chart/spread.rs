@@ -41,9 +41,11 @@ pub(crate) fn adx(candles: &[Candle], length: usize) -> Option<[f64; 3]> {
     };
     let (plus, minus): (Vec<f64>, Vec<f64>) = steps().map(moves).unzip();
     let ranges = atr(candles, length);
-    let directions = ranges
-        .into_iter()
-        .zip(wilder(&plus, length).into_iter().zip(wilder(&minus, length)));
+    let directions = ranges.into_iter().zip(
+        wilder(&plus, length)
+            .into_iter()
+            .zip(wilder(&minus, length)),
+    );
     let shares: Vec<[f64; 2]> = directions
         .filter_map(|(range, (plus, minus))| match range? {
             0.0 => Some([0.0, 0.0]),
@@ -80,7 +82,11 @@ pub(crate) fn deviation(values: &[f64]) -> Option<f64> {
 /// Pearson's coefficient, -1 to 1; 0 when one of them does not move.
 pub(crate) fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let (middle_a, middle_b) = (mean(a), mean(b));
-    let pairs = || a.iter().map(|x| x - middle_a).zip(b.iter().map(|y| y - middle_b));
+    let pairs = || {
+        a.iter()
+            .map(|x| x - middle_a)
+            .zip(b.iter().map(|y| y - middle_b))
+    };
     let both: f64 = pairs().map(|(x, y)| x * y).sum();
     let (xx, yy) = pairs().fold((0.0, 0.0), |(xx, yy), (x, y)| (xx + x * x, yy + y * y));
     match (xx * yy).sqrt() {

@@ -74,7 +74,10 @@ fn pair(symbol: &Symbol) -> (&'static str, String) {
         "DOGE" => "XDG".to_owned(),
         other => other.to_owned(),
     };
-    ("pair", format!("{}{}", own(&symbol.base), own(&symbol.quote)))
+    (
+        "pair",
+        format!("{}{}", own(&symbol.base), own(&symbol.quote)),
+    )
 }
 
 impl Kraken {
@@ -96,7 +99,11 @@ impl Kraken {
         let found = results.next().map(|(_, value)| value);
         let found = found.ok_or_else(|| self.0.remote.nonsense())?;
         serde_json::from_value(found).map_err(|error| {
-            tracing::warn!(event = "crypto.answer", at = error.column(), "an odd answer");
+            tracing::warn!(
+                event = "crypto.answer",
+                at = error.column(),
+                "an odd answer"
+            );
             self.0.remote.nonsense()
         })
     }
@@ -196,7 +203,8 @@ impl Exchange for Kraken {
         let query = [pair(symbol), ("count", limit.min(1000).to_string())];
         let rows: Vec<Done> = self.one("Trades", &query).await?;
         let trade = |row: Done| {
-            let time = Timestamp::UNIX_EPOCH + std::time::Duration::try_from_secs_f64(row.2.0).ok()?;
+            let time =
+                Timestamp::UNIX_EPOCH + std::time::Duration::try_from_secs_f64(row.2.0).ok()?;
             Some(Trade {
                 id: row.6.to_string(),
                 price: row.0.0,

@@ -109,7 +109,10 @@ impl Store {
             false => sqlx::query("DELETE FROM holdings WHERE asset = ?"),
         };
         let holding = match change.amount > DUST {
-            true => holding.bind(&trade.asset).bind(change.amount).bind(change.cost),
+            true => holding
+                .bind(&trade.asset)
+                .bind(change.amount)
+                .bind(change.cost),
             false => holding.bind(&trade.asset),
         };
         holding.execute(&mut *step).await?;

@@ -9,7 +9,8 @@ use sqlx::sqlite::SqliteRow;
 
 /// Most alerts of one principal.
 pub(crate) const MOST: i64 = 200;
-const COLUMNS: &str = "id, symbol, metric, op, value, created_at, previous, triggered_at, triggered_value";
+const COLUMNS: &str =
+    "id, symbol, metric, op, value, created_at, previous, triggered_at, triggered_value";
 
 /// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,9 +61,9 @@ pub(crate) struct Condition {
     /// A pair such as BTC/USDT, on the default exchange.
     #[schemars(length(min = 3, max = 25))]
     pub(crate) symbol: String,
-    /// What is looked at: price, change_24h, volume_24h or rsi.
+    /// What is looked at: price, `change_24h`, `volume_24h` or rsi.
     pub(crate) metric: Metric,
-    /// How it is compared: gt, lt, cross_up or cross_down.
+    /// How it is compared: gt, lt, `cross_up` or `cross_down`.
     pub(crate) op: Op,
     /// With what.
     pub(crate) value: f64,
@@ -83,7 +84,10 @@ pub(crate) struct Alert {
 }
 
 fn word<T: Serialize>(value: T) -> Option<String> {
-    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
+    serde_json::to_value(value)
+        .ok()?
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(text: String) -> Result<T, sqlx::Error> {
