@@ -6,6 +6,8 @@ mod account;
 mod alerts;
 
 pub(crate) use account::{Holding, NewTrade, Refusal, START, Settled};
+#[cfg(test)]
+pub(crate) use alerts::Op;
 pub(crate) use alerts::{Alert, Condition, Metric};
 
 use shared::error::Code;

@@ -81,3 +81,98 @@ async fn value(watched: &Watched, alert: &Alert) -> Result<Option<f64>, ToolErro
         Metric::Price | Metric::Rsi => ticker.price,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, DEFAULTS, VARIABLES};
+    use crate::exchange::Markets;
+    use crate::source::Terms;
+    use crate::store::{Condition, Op, Store};
+    use shared::clock::SystemClock;
+    use shared::config::{Environment, Sources, load};
+
+    fn markets(stub: &::tests::markets::Markets) -> Markets {
+        let mut environment = Environment::from([("WAYGATE_MODE", "test".to_owned())]);
+        for (name, value) in stub.variables() {
+            environment.set(name, value);
+        }
+        let loaded = load(&Sources {
+            defaults: DEFAULTS,
+            files: &[],
+            variables: VARIABLES,
+            environment: &environment,
+        });
+        let config: Config = loaded.unwrap().config;
+        let terms = Terms {
+            guard: config.outbound.allow.0.clone(),
+            timeout: Duration::from_secs(5),
+            kept: Duration::ZERO,
+        };
+        Markets::prepare(&config, &terms, SystemClock::shared()).unwrap()
+    }
+
+    async fn add(store: &Store, id: &str, metric: Metric, op: Op, value: f64) {
+        let alert = Alert {
+            id: id.to_owned(),
+            condition: Condition {
+                symbol: "BTC/USDT".to_owned(),
+                metric,
+                op,
+                value,
+            },
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            previous: None,
+            triggered_at: None,
+            triggered_value: None,
+        };
+        assert!(store.add_alert("ann", &alert).await.unwrap());
+    }
+
+    /// The stub's price is 120.5, its change 2.5 %.
+    #[tokio::test]
+    async fn an_alert_comes_true_when_its_condition_does() {
+        let stub = ::tests::markets::Markets::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let watched = Watched {
+            markets: markets(&stub),
+            store: store.clone(),
+        };
+        add(&store, "above", Metric::Price, Op::Gt, 120.0).await;
+        add(&store, "below", Metric::Price, Op::Lt, 120.0).await;
+        add(&store, "change", Metric::Change24h, Op::Lt, 3.0).await;
+        add(&store, "cross", Metric::Volume24h, Op::CrossUp, 10.0).await;
+        add(&store, "rsi", Metric::Rsi, Op::Lt, 101.0).await;
+        stub.refuse_next(500, serde_json::json!({}));
+        look(&watched).await.unwrap();
+        let ids =
+            |alerts: Vec<Alert>| -> Vec<String> { alerts.into_iter().map(|it| it.id).collect() };
+        let waiting = ids(store.waiting().await.unwrap());
+        assert_eq!(
+            waiting,
+            ["above", "below", "cross"],
+            "the first could not be read"
+        );
+        look(&watched).await.unwrap();
+        assert_eq!(ids(store.waiting().await.unwrap()), ["below", "cross"]);
+        let all = store.alerts("ann", false).await.unwrap();
+        let above = all.iter().find(|it| it.id == "above").unwrap();
+        assert_eq!(above.triggered_value, Some(120.5));
+        assert!(store.alerts("bob", false).await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_is_crossed_between_two_looks_only() {
+        for (op, before, now, holds) in [
+            (Op::CrossUp, None, 2.0, false),
+            (Op::CrossUp, Some(1.0), 2.0, true),
+            (Op::CrossUp, Some(2.0), 3.0, false),
+            (Op::CrossDown, Some(2.0), 0.5, true),
+            (Op::CrossDown, Some(0.5), 0.4, false),
+            (Op::Gt, None, 1.0, false),
+        ] {
+            assert_eq!(op.holds(before, now, 1.0), holds, "{op:?} {before:?} {now}");
+        }
+    }
+}
