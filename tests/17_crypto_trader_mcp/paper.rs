@@ -27,11 +27,12 @@ async fn a_purchase_and_a_sale_are_booked_and_survive_a_restart() {
     );
     let sold = traded(&mut rig, json!({"side": "sell", "amount": 4, "price": 200})).await;
     sold.unwrap();
+    let database = rig.path("data/crypto.db");
     rig.running.stop().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     std::fs::create_dir(&data).unwrap();
-    std::fs::copy(rig.path("data/crypto.db"), data.join("crypto.db")).unwrap();
+    std::fs::copy(&database, data.join("crypto.db")).unwrap();
     let mut rig = within(folder, &stub, &[]).await;
     let told = answer(&mut rig, "crypto.portfolio.balance", json!({})).await;
     let money = 10_000.0 - 1211.21 + 800.0 - 0.8;
