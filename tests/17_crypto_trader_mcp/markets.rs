@@ -155,8 +155,10 @@ async fn refusals_are_told_in_our_codes() {
 
 #[tokio::test]
 async fn an_exchange_without_address_is_named() {
-    let variables = [("EXCHANGE_URL_BINANCE", "")];
-    let mut rig = Rig::start(&SERVICE, &variables).await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[urls]\nbinance = \"\"\n";
+    let rig = Rig::attempt(&SERVICE, folder, &[], settings).await;
+    let mut rig = rig.unwrap();
     let error = rig.call(OHLCV, btc(json!({}))).await.unwrap_err();
     assert_eq!(error.code, Code::NotConfigured);
     assert!(error.message.contains("EXCHANGE_URL_BINANCE"), "{error}");

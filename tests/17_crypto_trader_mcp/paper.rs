@@ -8,6 +8,8 @@ use tests::markets::Markets;
 use tests::rig::Rig;
 
 const TRADE: &str = "crypto.trade.simulate";
+/// Where the spoke keeps its account.
+const DATA: &str = "data/17_crypto_trader_mcp";
 
 async fn traded(rig: &mut Rig, arguments: Value) -> Result<Value, ToolError> {
     rig.approved(TRADE, btc(arguments), Effect::Mutate).await
@@ -27,12 +29,14 @@ async fn a_purchase_and_a_sale_are_booked_and_survive_a_restart() {
     );
     let sold = traded(&mut rig, json!({"side": "sell", "amount": 4, "price": 200})).await;
     sold.unwrap();
-    let database = rig.path("data/crypto.db");
+    let old = rig.path(DATA);
     rig.running.stop().await;
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
-    std::fs::copy(&database, data.join("crypto.db")).unwrap();
+    let data = folder.path().join(DATA);
+    std::fs::create_dir_all(&data).unwrap();
+    for entry in std::fs::read_dir(&old).unwrap().flatten() {
+        std::fs::copy(entry.path(), data.join(entry.file_name())).unwrap();
+    }
     let mut rig = within(folder, &stub, &[]).await;
     let told = answer(&mut rig, "crypto.portfolio.balance", json!({})).await;
     let money = 10_000.0 - 1211.21 + 800.0 - 0.8;
@@ -73,8 +77,8 @@ async fn the_account_never_owes_and_pays_with_usdt_only() {
         assert_eq!((error.code, error.did_not_run), (code, true));
     }
     let arguments = json!({"symbol": "ETH/BTC", "side": "buy", "amount": 1});
-    let error = rig.call(TRADE, arguments).await.unwrap_err();
-    assert_eq!(error.code, Code::InvalidInput);
+    let error = rig.approved(TRADE, arguments, Effect::Mutate).await;
+    assert_eq!(error.unwrap_err().code, Code::InvalidInput);
     let error = rig.call("crypto.portfolio.balance", json!({"exchange": "kraken"}));
     assert_eq!(error.await.unwrap_err().code, Code::NotSupported);
     let told = answer(&mut rig, "crypto.portfolio.balance", json!({})).await;
@@ -97,7 +101,8 @@ async fn approval_is_a_setting_and_so_is_paper_trading() {
     let again = free.hub.call(&call).await.unwrap();
     assert_eq!(again["trade"]["id"], told["trade"]["id"], "sent once");
     let mut off = with(&stub, &[("ENABLE_PAPER_TRADING", "false")]).await;
-    let error = off.call(TRADE, arguments).await.unwrap_err();
+    let error = off.approved(TRADE, arguments, Effect::Mutate).await;
+    let error = error.unwrap_err();
     assert!(error.message.contains("ENABLE_PAPER_TRADING"), "{error}");
 }
 
