@@ -24,6 +24,7 @@ use rustix::fs::{AtFlags, OFlags};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Largest file that is read or written unless configured otherwise, in bytes (10 MB).
 pub const MAX_BYTES: u64 = 10_000_000;
@@ -333,6 +334,25 @@ impl Files {
             return Err(FilesError::TooLarge { limit });
         }
         Ok(())
+    }
+}
+
+/// Works with files on a thread that may block.
+///
+/// # Errors
+/// Those of `work`; `INTERNAL_ERROR` when it panicked.
+pub async fn apart<T: Send + 'static>(
+    files: &Arc<Files>,
+    work: impl FnOnce(&Files) -> Result<T, FilesError> + Send + 'static,
+) -> Result<T, ToolError> {
+    let files = Arc::clone(files);
+    match tokio::task::spawn_blocking(move || work(&files)).await {
+        Ok(result) => Ok(result?),
+        Err(error) => {
+            tracing::error!(event = "file_task_lost", %error, "work with files was lost");
+            let message = "the work with files was lost";
+            Err(ToolError::new(Code::InternalError, message))
+        }
     }
 }
 

@@ -4,9 +4,15 @@
 //! time limit; answers are bounded; refusals are told in our own words, with the remote's message only
 //! where the caller has picked it out. What is asked, and what an answer means, is the spoke's business.
 
+mod account;
+mod operation;
 mod setting;
+mod tokens;
 
-pub use setting::{Allow, BaseUrl, Reach, Seconds};
+pub use account::{AccountError, ServiceAccount};
+pub use operation::{Operation, Pauses, State};
+pub use setting::{Allow, BaseUrl, MetadataUrl, Reach, Seconds};
+pub use tokens::{Token, Tokens};
 
 use crate::error::Code;
 use crate::outbound::{self, Outbound};
@@ -46,6 +52,20 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+}
+
+impl Reply {
+    /// How long the remote asks us to wait; `None` when it does not say in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers)
+    }
+
+    /// A header that is text; `None` when there is none.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 impl Remote {

@@ -3,9 +3,7 @@
 //! Requests pass the outbound guard; answers are bounded, wiped when read, and their errors told in
 //! our own words: what a store says of itself is not repeated.
 
-mod tokens;
-
-pub(crate) use tokens::{Token, Tokens};
+pub(crate) use shared::remote::{Token, Tokens};
 
 use crate::config::Config;
 use parking_lot::Mutex;

@@ -41,6 +41,43 @@ impl TryFrom<String> for BaseUrl {
     }
 }
 
+/// Where a machine of a cloud asks who it is: the well-known link-local address over http, or what a
+/// [`BaseUrl`] may be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MetadataUrl(pub Url);
+
+impl MetadataUrl {
+    /// The address all clouds have agreed on.
+    pub const WELL_KNOWN: &str = "169.254.169.254";
+
+    /// A guard for this address: the well-known one may be asked, which is refused otherwise.
+    #[must_use]
+    pub fn guard(&self, others: &Outbound) -> Outbound {
+        let well_known = || Outbound::allowing(&[Self::WELL_KNOWN]).unwrap_or_default();
+        match self.0.host_str() == Some(Self::WELL_KNOWN) {
+            true => well_known(),
+            false => others.clone(),
+        }
+    }
+}
+
+impl TryFrom<String> for MetadataUrl {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match Url::parse(text.trim()) {
+            Ok(url) if url.scheme() == "http" && url.host_str() == Some(Self::WELL_KNOWN) => {
+                Ok(Self(url))
+            }
+            _ => BaseUrl::try_from(text)?
+                .0
+                .map(Self)
+                .ok_or("expected an address such as http://169.254.169.254"),
+        }
+    }
+}
+
 /// Which addresses may be asked although they are not public, as the guard they make.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(try_from = "Vec<String>")]

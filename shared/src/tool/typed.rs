@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// `Arguments` must be a struct with `#[serde(deny_unknown_fields)]`; its field docs become the
 /// descriptions a model reads, its `#[serde(default = …)]` values the schema's defaults. A parameter that is a secret says
 /// `#[schemars(extend("writeOnly" = true))]`: callers may give it a `secretref://…`, and the tool gets
-/// the value.
+/// the value. One that must not be given in clear adds `"pattern" = "^secretref://"`.
 #[async_trait]
 pub trait TypedTool: Send + Sync + 'static {
     /// The parameters.

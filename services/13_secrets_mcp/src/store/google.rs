@@ -1,16 +1,14 @@
 //! Google Secret Manager v1, as a service account (a signed JWT for a token), reading only.
 
-mod account;
-
 use super::{Found, Setup, SetupError};
 use crate::config::Config;
 use crate::name::SecretName;
 use crate::remote::{self, Failed, Remote, Token, Tokens, join};
-use account::ServiceAccount;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use shared::clock::SharedClock;
+use shared::remote::{AccountError, ServiceAccount};
 use shared::secret::Secret;
 use shared::tool::ToolError;
 use url::Url;
@@ -53,7 +51,8 @@ impl Google {
             (_, None) => Err("GCP_SECRETMANAGER_URL"),
             (path, Some(base)) => Ok(Box::new(Connection {
                 base: base.clone(),
-                account: ServiceAccount::read(path, settings.token_url.0.clone())?,
+                account: ServiceAccount::read(path, settings.token_url.0.clone())
+                    .map_err(unusable)?,
                 clock: clock.clone(),
                 tokens: Tokens::default(),
                 remote: Remote::prepare(
@@ -155,6 +154,13 @@ impl Connection {
             .ask(request)
             .await
             .map_err(|failed| failed.error)
+    }
+}
+
+fn unusable(error: AccountError) -> SetupError {
+    match error {
+        AccountError::Unreadable(source) => SetupError::Unreadable(source),
+        AccountError::Unusable(why) => SetupError::ServiceAccount(why),
     }
 }
 

@@ -1,8 +1,8 @@
 //! An access token that is fetched when needed and kept until shortly before its end.
 
-use serde::Deserialize;
-use shared::secret::Secret;
-use shared::tool::ToolError;
+use crate::secret::Secret;
+use crate::tool::ToolError;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ const MAX_LIFE: u64 = 86_400;
 
 /// The token in use. Held while one is fetched, so that one fetch serves all who wait.
 #[derive(Debug, Default)]
-pub(crate) struct Tokens(Mutex<Option<Kept>>);
+pub struct Tokens(Mutex<Option<Kept>>);
 
 #[derive(Debug)]
 struct Kept {
@@ -23,17 +23,21 @@ struct Kept {
 }
 
 /// What an OAuth server answers.
-#[derive(Deserialize)]
-pub(crate) struct Token {
-    #[serde(deserialize_with = "super::secret")]
+#[derive(Debug, Deserialize)]
+pub struct Token {
+    #[serde(deserialize_with = "secret")]
     access_token: Secret,
-    /// Seconds.
+    /// Seconds; some servers write them as a text.
+    #[serde(deserialize_with = "seconds")]
     expires_in: u64,
 }
 
 impl Tokens {
     /// The token in use, or one that is fetched.
-    pub(crate) async fn get(
+    ///
+    /// # Errors
+    /// Those of `fetch`.
+    pub async fn get(
         &self,
         fetch: impl Future<Output = Result<Token, ToolError>>,
     ) -> Result<Secret, ToolError> {
@@ -52,7 +56,24 @@ impl Tokens {
     }
 
     /// Drops the token in use; `false` when there was none.
-    pub(crate) async fn forget(&self) -> bool {
+    pub async fn forget(&self) -> bool {
         self.0.lock().await.take().is_some()
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::from)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u64),
+        Text(String),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::Number(number) => Ok(number),
+        Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
     }
 }
