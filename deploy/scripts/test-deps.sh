@@ -34,6 +34,7 @@ main() {
   node_client
   conformance_suite
   third_party_servers
+  cloud_stores
 }
 
 require() {
@@ -125,6 +126,18 @@ install_pip_servers() {
   echo "test-deps: Python MCP server SDK into $clients/servers/venv"
   python3 -m venv --clear "$clients/servers/venv"
   "$clients/servers/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/servers/requirements.txt
+}
+
+# Stores of clouds, pinned in tests/clouds.
+cloud_stores() {
+  unless_done "$clients/clouds/.npm" tests/clouds/package-lock.json install_npm_clouds
+}
+
+install_npm_clouds() {
+  echo "test-deps: stores of clouds into $clients/clouds"
+  mkdir -p "$clients/clouds"
+  cp tests/clouds/package.json tests/clouds/package-lock.json "$clients/clouds/"
+  npm ci --prefix "$clients/clouds" --ignore-scripts --no-audit --no-fund --silent
 }
 
 main "$@"
