@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::config::{Kind, Variable};
 use shared::files::{Roots, Rules};
-use shared::remote::{Allow, BaseUrl, MetadataUrl, Seconds};
+use shared::remote::{BaseUrl, MetadataUrl, Reach, Seconds};
 
 /// Every setting with its default.
 pub(crate) const DEFAULTS: &str = include_str!("config.default.toml");
@@ -36,7 +36,7 @@ pub(crate) struct Config {
     /// What may be read and written here.
     pub(crate) files: Files,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// The cloud. Empty texts mean not set.
@@ -74,14 +74,6 @@ pub(crate) struct Files {
     /// For both.
     pub(crate) max_bytes: u64,
     allowed_types: Vec<String>,
-}
-
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
 }
 
 impl Files {
