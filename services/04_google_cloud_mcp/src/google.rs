@@ -132,7 +132,7 @@ impl Connection {
 
     /// Something of Cloud SQL in our project.
     pub(crate) fn sql(&self, parts: &[&str]) -> Url {
-        let project = ["sql", "v1", "projects", self.project.as_str()];
+        let project = ["v1", "projects", self.project.as_str()];
         join(&self.sql, project.iter().chain(parts).copied())
     }
 
