@@ -18,17 +18,11 @@ pub(crate) const MAX_ID: usize = 80;
 )]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Category {
-    /// Projects.
     Projects,
-    /// Services.
     Services,
-    /// White papers.
     Whitepapers,
-    /// How to do something.
     Guides,
-    /// Programming interfaces.
     Api,
-    /// Everything else worth knowing.
     Knowledge,
 }
 

@@ -4,7 +4,7 @@ use super::change::Deleted;
 use super::*;
 use crate::document::Front;
 use jiff::SignedDuration;
-use shared::clock::TestClock;
+use shared::clock::{Clock, TestClock};
 use std::time::Duration;
 use tempfile::TempDir;
 
