@@ -45,7 +45,7 @@ async fn a_created_document_is_found_by_the_stem_of_its_words() {
         (&hit["id"], &hit["path"]),
         (&json!(id), &json!("guides/pump-manual.md"))
     );
-    assert_eq!(hit["snippet"], "**Start** the **pumps** slowly.");
+    assert_eq!(hit["snippet"], "**Start** the **pumps** slowly");
     let both = docs
         .call("docs.search", json!({"query": "slowly"}))
         .await
@@ -130,7 +130,7 @@ async fn versions_are_kept_compared_and_brought_back() {
         .map(|it| &it["version"])
         .collect();
     assert_eq!(numbers, [&json!(3), &json!(2), &json!(1)]);
-    let path = docs.path("data/docs/guides/pump.md");
+    let path = docs.path("data/11_documentation_mcp/docs/guides/pump.md");
     let file = std::fs::read_to_string(path).unwrap();
     assert!(
         file.starts_with("---\nid: pump\ntitle: Pump\n") && file.ends_with("one\ntwo\n"),
@@ -291,7 +291,7 @@ async fn paths_and_odd_texts_are_refused_before_anything_is_written() {
             .unwrap_err();
         assert_eq!(error.code, Code::InvalidInput, "{field} {value}: {error}");
     }
-    assert!(!docs.path("data/docs").exists());
+    assert!(!docs.path("data/11_documentation_mcp/docs").exists());
 }
 
 #[tokio::test]

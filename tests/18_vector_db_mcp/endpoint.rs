@@ -25,7 +25,9 @@ async fn before(stub: &MockServer, folder: &str) -> Rig {
 
 async fn answers(stub: &MockServer, input: &[&str], vectors: &[&[f32]]) {
     let data = vectors.iter().enumerate().rev();
-    let data: Vec<_> = data.map(|(n, it)| json!({"index": n, "embedding": it})).collect();
+    let data: Vec<_> = data
+        .map(|(n, it)| json!({"index": n, "embedding": it}))
+        .collect();
     Mock::given(method("POST"))
         .and(path("/v1/embeddings"))
         .and(header("authorization", "Bearer embedding-key-0123456789"))
@@ -45,18 +47,34 @@ async fn vectors_of_an_endpoint_are_used_and_models_are_not_mixed() {
     answers(&stub, &["three"], &[&[1.0, 1.0, 1.0]]).await;
     let mut vectors = before(&stub, &place).await;
     let documents = json!({"documents": ["left", "up"], "ids": ["l", "u"]});
-    own(&mut vectors, "vector.document.add", documents).await.unwrap();
+    own(&mut vectors, "vector.document.add", documents)
+        .await
+        .unwrap();
     let query = json!({"query": "above"});
-    let found = vectors.call("vector.search.semantic", query.clone()).await.unwrap();
+    let found = vectors
+        .call("vector.search.semantic", query.clone())
+        .await
+        .unwrap();
     assert_eq!(found["results"][0]["id"], "u");
     let odd = json!({"documents": ["three"]});
-    let odd = own(&mut vectors, "vector.document.add", odd).await.unwrap_err();
+    let odd = own(&mut vectors, "vector.document.add", odd)
+        .await
+        .unwrap_err();
     assert_eq!(odd.code, Code::Conflict, "another dimension: {odd}");
-    let info = vectors.call("vector.collection.info", json!({})).await.unwrap();
-    assert_eq!((&info["embedding_model"], &info["count"]), (&json!("small"), &json!(2)));
+    let info = vectors
+        .call("vector.collection.info", json!({}))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&info["embedding_model"], &info["count"]),
+        (&json!("small"), &json!(2))
+    );
     vectors.running.stop().await;
     let mut hashed = Rig::start(&SERVICE, &[HASH[0], ("VECTOR_DATA_DIR", &place)]).await;
-    let mixed = hashed.call("vector.search.semantic", query).await.unwrap_err();
+    let mixed = hashed
+        .call("vector.search.semantic", query)
+        .await
+        .unwrap_err();
     assert_eq!(mixed.code, Code::Conflict, "{mixed}");
 }
 
@@ -66,23 +84,41 @@ async fn trouble_of_the_endpoint_is_told_without_the_key() {
     let place = folder.path().display().to_string();
     for (answer, code) in [
         (ResponseTemplate::new(401), Code::BadGateway),
-        (ResponseTemplate::new(429).insert_header("retry-after", "7"), Code::RateLimited),
-        (ResponseTemplate::new(500), Code::ServiceUnavailable),
-        (ResponseTemplate::new(200).set_body_string("{"), Code::BadGateway),
-        (ResponseTemplate::new(200).set_body_json(json!({"data": []})), Code::BadGateway),
         (
-            ResponseTemplate::new(200).set_body_json(json!({"data": [{"index": 1, "embedding": [1.0]}]})),
+            ResponseTemplate::new(429).insert_header("retry-after", "7"),
+            Code::RateLimited,
+        ),
+        (ResponseTemplate::new(500), Code::ServiceUnavailable),
+        (
+            ResponseTemplate::new(200).set_body_string("{"),
+            Code::BadGateway,
+        ),
+        (
+            ResponseTemplate::new(200).set_body_json(json!({"data": []})),
+            Code::BadGateway,
+        ),
+        (
+            ResponseTemplate::new(200)
+                .set_body_json(json!({"data": [{"index": 1, "embedding": [1.0]}]})),
             Code::BadGateway,
         ),
     ] {
         let stub = MockServer::start().await;
-        Mock::given(method("POST")).respond_with(answer).mount(&stub).await;
+        Mock::given(method("POST"))
+            .respond_with(answer)
+            .mount(&stub)
+            .await;
         let mut vectors = before(&stub, &place).await;
         let add = json!({"documents": ["a"]});
-        let error = own(&mut vectors, "vector.document.add", add).await.unwrap_err();
+        let error = own(&mut vectors, "vector.document.add", add)
+            .await
+            .unwrap_err();
         assert_eq!(error.code, code, "{error}");
         assert!(!error.to_string().contains("embedding-key"), "{error}");
-        let info = vectors.call("vector.collection.info", json!({})).await.unwrap();
+        let info = vectors
+            .call("vector.collection.info", json!({}))
+            .await
+            .unwrap();
         assert_eq!(info["count"], 0);
     }
 }
@@ -91,11 +127,16 @@ async fn trouble_of_the_endpoint_is_told_without_the_key() {
 async fn without_a_model_the_spoke_starts_and_says_what_to_set() {
     let mut vectors = Rig::start(&SERVICE, &[]).await;
     let add = json!({"documents": ["a"]});
-    let error = own(&mut vectors, "vector.document.add", add).await.unwrap_err();
+    let error = own(&mut vectors, "vector.document.add", add)
+        .await
+        .unwrap_err();
     assert_eq!(error.code, Code::NotConfigured);
     assert!(error.message.contains("EMBEDDING_BACKEND"), "{error}");
     let (_, health) = vectors.probe("/health").await;
     assert!(health.to_string().contains("EMBEDDING_BACKEND"), "{health}");
-    let info = vectors.call("vector.collection.info", json!({})).await.unwrap();
+    let info = vectors
+        .call("vector.collection.info", json!({}))
+        .await
+        .unwrap();
     assert_eq!(info["embedding_model"], "all-MiniLM-L6-v2");
 }
