@@ -1,4 +1,4 @@
-//! Vectors from an endpoint, played by a stub that checks what it is asked; and no vectors at all.
+//! Vectors from an endpoint, played by a stub that checks what it is asked; and without any setting.
 
 use crate::tools::{HASH, own};
 use serde_json::json;
@@ -124,8 +124,26 @@ async fn trouble_of_the_endpoint_is_told_without_the_key() {
 }
 
 #[tokio::test]
-async fn without_a_model_the_spoke_starts_and_says_what_to_set() {
+async fn without_any_setting_words_are_found_and_health_says_that_there_is_no_model() {
     let mut vectors = Rig::start(&SERVICE, &[]).await;
+    let add = json!({"documents": ["restart the pump", "cook a soup"], "ids": ["pump", "soup"]});
+    own(&mut vectors, "vector.document.add", add).await.unwrap();
+    let query = json!({"query": "pumps", "n_results": 1});
+    let found = vectors.call("vector.search.semantic", query).await.unwrap();
+    assert_eq!(found["results"][0]["id"], "pump");
+    let info = vectors
+        .call("vector.collection.info", json!({}))
+        .await
+        .unwrap();
+    assert_eq!(info["embedding_model"], "feature-hashing-384");
+    let (_, health) = vectors.probe("/health").await;
+    assert!(health.to_string().contains("no model is set"), "{health}");
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_run_is_not_replaced_in_silence() {
+    let path = [("EMBEDDING_MODEL_PATH", "models/all-MiniLM-L6-v2")];
+    let mut vectors = Rig::start(&SERVICE, &path).await;
     let add = json!({"documents": ["a"]});
     let error = own(&mut vectors, "vector.document.add", add)
         .await
@@ -134,9 +152,4 @@ async fn without_a_model_the_spoke_starts_and_says_what_to_set() {
     assert!(error.message.contains("EMBEDDING_BACKEND"), "{error}");
     let (_, health) = vectors.probe("/health").await;
     assert!(health.to_string().contains("EMBEDDING_BACKEND"), "{health}");
-    let info = vectors
-        .call("vector.collection.info", json!({}))
-        .await
-        .unwrap();
-    assert_eq!(info["embedding_model"], "all-MiniLM-L6-v2");
 }

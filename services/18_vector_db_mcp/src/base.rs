@@ -52,7 +52,7 @@ impl Base {
     /// A collection as it would be new.
     pub(crate) fn blank(&self, name: &str) -> Collection {
         let dimension = match self.embedder {
-            Embedder::Hash => DIMENSION,
+            Embedder::Hash { .. } => DIMENSION,
             _ => 0,
         };
         Collection {

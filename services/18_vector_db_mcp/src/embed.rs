@@ -1,6 +1,7 @@
 //! Vectors of texts: by an endpoint, or by hashing. Vectors have length one.
 //!
-//! Nothing is downloaded. A model of files cannot be run by this build, and is said to be missing.
+//! Nothing is downloaded. Without a model words are hashed, and health says so; a model of files cannot
+//! be run by this build, and is said to be missing.
 
 use crate::config::{Backend, Embedding};
 use serde::Deserialize;
@@ -17,12 +18,17 @@ const MAX_DIMENSION: usize = 8192;
 /// Texts that are sent at once.
 const BATCH: usize = 64;
 const HASHED: &str = "feature-hashing-384";
+const INSTEAD: &str = "no model is set, so words are hashed: the same words are found, not the same \
+                       meaning; set EMBEDDING_BACKEND to http, or to hash when this is wanted";
 
 /// Makes vectors.
 #[derive(Debug)]
 pub(crate) enum Embedder {
     /// By hashing words and parts of them.
-    Hash,
+    Hash {
+        /// Why it is not a model; `None` when hashing was asked for.
+        instead: Option<&'static str>,
+    },
     /// By asking.
     Http(Box<Endpoint>),
     /// Not at all.
@@ -78,10 +84,10 @@ impl Embedder {
             setting,
         };
         Ok(match (settings.backend, &settings.url.0) {
-            (Backend::Hash, _) => Self::Hash,
-            (Backend::Local, _) if settings.model_path.as_os_str().is_empty() => {
-                missing("EMBEDDING_BACKEND to http or hash (local: no model files)")
-            }
+            (Backend::Hash, _) => Self::Hash { instead: None },
+            (Backend::Local, _) if settings.model_path.as_os_str().is_empty() => Self::Hash {
+                instead: Some(INSTEAD),
+            },
             (Backend::Local, _) => {
                 missing("EMBEDDING_BACKEND to http or hash (this build cannot run model files)")
             }
@@ -103,7 +109,7 @@ impl Embedder {
     /// What the vectors are of; those of different models cannot be compared.
     pub(crate) fn model(&self) -> &str {
         match self {
-            Self::Hash => HASHED,
+            Self::Hash { .. } => HASHED,
             Self::Http(endpoint) => &endpoint.model,
             Self::Missing { model, .. } => model,
         }
@@ -112,7 +118,7 @@ impl Embedder {
     /// Why vectors cannot be made now; `None` when nothing is known against it.
     pub(crate) fn trouble(&self) -> Option<String> {
         match self {
-            Self::Hash => None,
+            Self::Hash { instead } => instead.map(str::to_owned),
             Self::Http(endpoint) => endpoint.remote.trouble(),
             Self::Missing { setting, .. } => Some(format!("not configured: set {setting}")),
         }
@@ -125,7 +131,7 @@ impl Embedder {
             match self {
                 Self::Missing { setting, .. } => return Err(ToolError::not_configured(setting)),
                 Self::Http(endpoint) => vectors.extend(endpoint.ask(batch).await?),
-                Self::Hash => {
+                Self::Hash { .. } => {
                     vectors.extend(batch.iter().map(|text| hashed(text)));
                     tokio::task::yield_now().await;
                 }
