@@ -255,11 +255,11 @@ async fn paths_and_odd_texts_are_refused_before_anything_is_written() {
                 "{tool} {id:?}: {error}"
             );
         }
-        for tool in ["docs.delete", "docs.revert"] {
-            let mut arguments = json!({"doc_id": id});
-            if tool == "docs.revert" {
-                arguments["version"] = json!(1);
-            }
+        for (tool, mut arguments) in [
+            ("docs.delete", json!({})),
+            ("docs.revert", json!({"version": 1})),
+        ] {
+            arguments["doc_id"] = json!(id);
             let error = approved(&mut docs, tool, arguments).await.unwrap_err();
             assert!(
                 matches!(error.code, Code::InvalidInput | Code::NotFound),

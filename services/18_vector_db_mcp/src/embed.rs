@@ -179,21 +179,27 @@ fn hashed(text: &str) -> Vec<f32> {
         add(&mut vector, word, 1.0);
         let letters: Vec<char> = format!("^{word}$").chars().collect();
         for part in letters.windows(3) {
-            add(&mut vector, &part.iter().collect::<String>(), 0.3);
+            add(&mut vector, &part.iter().collect::<String>(), 0.5);
         }
     }
     of_length_one(vector)
 }
 
+/// Spreads a feature over four places, so that two that meet in one are still told apart.
 fn add(vector: &mut [f32], feature: &str, weight: f32) {
-    // FNV-1a, 64 bits: stable on every host, which a hasher of the library need not be.
+    // FNV-1a, 64 bits, and a last mixing: stable on every host, which a hasher of the library need not be.
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = feature.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-    let places = u64::try_from(vector.len()).unwrap_or(1).max(1);
-    let place = usize::try_from((hash >> 8) % places).unwrap_or(0);
-    let sign = if hash & 1 == 0 { weight } else { -weight };
-    if let Some(part) = vector.get_mut(place) {
-        *part += sign;
+    let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = hash ^ (hash >> 33);
+    for field in hash.to_le_bytes().chunks_exact(2) {
+        let field = field
+            .iter()
+            .fold(0, |all, byte| all << 8 | usize::from(*byte));
+        let part = vector.get_mut((field >> 1) % DIMENSION);
+        if let Some(part) = part {
+            *part += if field & 1 == 0 { weight } else { -weight };
+        }
     }
 }
 
