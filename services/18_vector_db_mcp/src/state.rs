@@ -11,7 +11,7 @@ pub(crate) struct StoreCheck(pub(crate) Arc<Base>);
 #[async_trait]
 impl HealthCheck for StoreCheck {
     fn name(&self) -> &str {
-        "store"
+        "collections"
     }
 
     async fn check(&self) -> Health {
