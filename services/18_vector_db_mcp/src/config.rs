@@ -3,7 +3,7 @@
 use crate::check::is_name;
 use serde::Deserialize;
 use shared::config::{Kind, Variable};
-use shared::remote::{Allow, BaseUrl, Seconds};
+use shared::remote::{BaseUrl, Reach, Seconds};
 use std::path::{Path, PathBuf};
 
 /// Every setting with its default.
@@ -29,7 +29,7 @@ pub(crate) struct Config {
     /// What makes vectors.
     pub(crate) embedding: Embedding,
     /// Which addresses may be asked.
-    pub(crate) outbound: Outbound,
+    pub(crate) outbound: Reach,
 }
 
 /// Where collections are.
@@ -77,14 +77,6 @@ pub(crate) enum Backend {
     Http,
     /// Feature hashing.
     Hash,
-}
-
-/// Which addresses may be asked although they are not public.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Outbound {
-    /// Host names, addresses, ranges.
-    pub(crate) allow: Allow,
 }
 
 /// Name of a collection.
