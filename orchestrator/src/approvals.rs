@@ -245,7 +245,7 @@ pub struct ApprovalRequest<'a> {
     pub service: &'a Arc<str>,
     /// The effect of this very call.
     pub effect: Effect,
-    /// With defaults, not masked.
+    /// With defaults, without what the tool's schema hides; the rest is masked here.
     pub arguments: &'a Value,
     /// See [`shared::arguments::hash`].
     pub arguments_hash: &'a Arc<str>,

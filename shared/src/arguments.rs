@@ -4,9 +4,11 @@
 //! bytes themselves are forwarded as they came (decision 103). Refused: duplicate keys, NUL, depth,
 //! size, text that is not UTF-8 or not JSON, anything but an object.
 
+mod hidden;
 mod schema;
 mod strict;
 
+pub use hidden::hide;
 pub use schema::{ArgumentSchema, SchemaError, Violation};
 pub use strict::{Limits, Refusal, parse_object, parse_value};
 

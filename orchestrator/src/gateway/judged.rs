@@ -55,7 +55,8 @@ impl Gateway {
         };
         let labels = |error| (Arc::clone(&route.service), route.tool.id.shared(), error);
         self.admissible(&call, &route).map_err(labels)?;
-        let (bytes, arguments) = prepare(&route, &call.arguments).map_err(labels)?;
+        let mut call = call;
+        let (bytes, arguments) = prepare(&route, &mut call).map_err(labels)?;
         let mut judged = self.understood(call, Arc::clone(&route), bytes, arguments);
         judged.upstream.bridge = bridge;
         self.assess_if_open(&mut judged).await.map_err(labels)?;
@@ -168,6 +169,10 @@ impl Gateway {
     /// The arguments as they may be written down.
     pub(super) fn masked(&self, call: &Judged) -> Value {
         let mut masked = call.arguments.clone();
+        match &call.route.schema {
+            Some(schema) => schema.hide(&mut masked),
+            None => hide_unchecked(&call.route, &mut masked),
+        }
         self.redactor.redact_json(&mut masked);
         masked
     }
@@ -245,19 +250,38 @@ impl Judged {
 }
 
 /// One strict pass over the bytes; then defaults, then the tool's own schema.
-fn prepare(route: &Route, bytes: &Bytes) -> Result<(Bytes, Value), CallError> {
-    let bytes = if bytes.is_empty() {
+///
+/// A token of an approval among the arguments of a spoke's tool becomes the call's; the spoke, which
+/// gets the bytes as they came, leaves it out as well. Servers keep their parameters to themselves.
+fn prepare(route: &Route, call: &mut ToolCall) -> Result<(Bytes, Value), CallError> {
+    let bytes = if call.arguments.is_empty() {
         Bytes::from_static(b"{}")
     } else {
-        bytes.clone()
+        call.arguments.clone()
     };
     let mut value =
         arguments::parse_object(&bytes, Limits::default()).map_err(CallError::Malformed)?;
     if let Some(schema) = &route.schema {
         schema.fill_defaults(&mut value);
+        if route.tool.wire.is_none() {
+            let token = schema.take_approval_token(&mut value);
+            call.approval_token = call.approval_token.take().or(token);
+        }
         schema.check(&value).map_err(CallError::Invalid)?;
     }
     Ok((bytes, value))
+}
+
+/// For a schema that does not compile, and is read each time.
+fn hide_unchecked(route: &Route, arguments: &mut Value) {
+    match serde_json::from_str(route.tool.input_schema.get()) {
+        Ok(schema) => arguments::hide(&schema, arguments),
+        Err(error) => {
+            tracing::warn!(event = "schema_unread", tool = %route.tool.id, %error,
+                "a schema cannot be read; the arguments are not shown");
+            *arguments = Value::Object(serde_json::Map::new());
+        }
+    }
 }
 
 fn unknown(name: &str, nowhere: &NoRoute) -> Unjudged {

@@ -40,13 +40,14 @@ impl Gateway {
             Ok(assessment) => assessment,
             Err(error) => return error,
         };
+        let shown = self.masked(call);
         let request = ApprovalRequest {
             caller: &call.caller,
             ask,
             tool: &call.route.tool.id,
             service: &call.route.service,
             effect: call.upstream.effect,
-            arguments: &call.arguments,
+            arguments: &shown,
             arguments_hash: &call.upstream.arguments_hash,
             assessment: &assessment,
         };

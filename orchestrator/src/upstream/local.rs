@@ -101,6 +101,7 @@ impl LocalUpstream {
         let mut arguments = arguments::parse_object(&call.arguments, Limits::default())
             .map_err(|error| refused(Code::InvalidInput, error.to_string()))?;
         own.schema.fill_defaults(&mut arguments);
+        own.schema.take_approval_token(&mut arguments);
         own.schema
             .check(&arguments)
             .map_err(|error| UpstreamError::Tool(ToolError::invalid(&error.field, error.rule)))?;

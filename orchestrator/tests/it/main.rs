@@ -15,6 +15,7 @@ mod auth_rights;
 mod bench;
 mod effect_ledger;
 mod fixture;
+mod hidden_arguments;
 mod hub;
 mod mcp_abuse;
 mod mcp_legacy;

@@ -1,5 +1,6 @@
 //! Checking arguments against a tool's input schema, and filling in its defaults.
 
+use super::hidden;
 use serde_json::Value;
 
 /// The compiled input schema of one tool.
@@ -7,7 +8,12 @@ use serde_json::Value;
 pub struct ArgumentSchema {
     schema: Value,
     validator: jsonschema::Validator,
+    /// Whether anything is `writeOnly`.
+    marks: bool,
 }
+
+/// The parameter of some tools that takes the token of an approved request.
+const APPROVAL_TOKEN: &str = "approval_token";
 
 /// A schema that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +42,12 @@ impl ArgumentSchema {
         }
         let validator = jsonschema::draft202012::new(&schema)
             .map_err(|error| SchemaError(error.to_string()))?;
-        Ok(Self { schema, validator })
+        let marks = hidden::marks(&schema);
+        Ok(Self {
+            schema,
+            validator,
+            marks,
+        })
     }
 
     /// Adds the `default` of every top-level property that is absent, in the schema's order.
@@ -51,6 +62,26 @@ impl ArgumentSchema {
             {
                 object.insert(name.clone(), default.clone());
             }
+        }
+    }
+
+    /// Takes the token of an approval out of the arguments of a tool that has a parameter for it: it is
+    /// about the call and no part of it, so it counts neither for the hash nor for the tool.
+    /// `None` when the tool has no such parameter, or the arguments have no text there.
+    pub fn take_approval_token(&self, arguments: &mut Value) -> Option<String> {
+        self.schema.get("properties")?.get(APPROVAL_TOKEN)?;
+        let object = arguments.as_object_mut()?;
+        match object.get(APPROVAL_TOKEN)? {
+            Value::String(_) | Value::Null => object.shift_remove(APPROVAL_TOKEN),
+            _ => None,
+        }
+        .and_then(|token| token.as_str().map(str::to_owned))
+    }
+
+    /// Masks what the schema marks `writeOnly`.
+    pub fn hide(&self, arguments: &mut Value) {
+        if self.marks {
+            hidden::hide(&self.schema, arguments);
         }
     }
 

@@ -29,6 +29,21 @@ pub(super) enum Door {
     Direct { approval_token: Option<String> },
 }
 
+impl Door {
+    /// With the token that stood among the arguments, where none came beside them. The hub redeems
+    /// tokens itself.
+    pub(super) fn with(self, token: Option<String>) -> Self {
+        match self {
+            Self::Direct {
+                approval_token: None,
+            } => Self::Direct {
+                approval_token: token,
+            },
+            other => other,
+        }
+    }
+}
+
 /// A door whose papers are in order.
 pub(super) enum Proof {
     Hub {
@@ -197,8 +212,10 @@ async fn ask(
     subject: Subject<'_>,
     assessment: &Assessment,
 ) -> Failure {
+    let mut arguments = subject.arguments.clone();
+    subject.entry.input_schema.hide(&mut arguments);
     let shown = Shown {
-        arguments: subject.arguments,
+        arguments: &arguments,
         summary: &assessment.summary,
         checks: &assessment.checks,
     };

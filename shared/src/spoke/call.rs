@@ -178,7 +178,7 @@ pub(super) async fn assess(
 ) -> Result<crate::tool::Assessment, Failure> {
     let entry = core.catalogue.find(&request.tool).map(Arc::clone);
     let entry = entry.ok_or(Failure::UnknownTool)?;
-    let arguments = parsed(core, &entry, &request.arguments)?;
+    let (arguments, _) = parsed(core, &entry, &request.arguments)?;
     entry.input_schema.check(&arguments)?;
     let subject = Subject {
         entry: &entry,
@@ -205,14 +205,14 @@ fn span(entry: &Entry, caller: &Caller) -> tracing::Span {
 
 async fn perform(core: &Core, entry: &Entry, request: Request) -> Result<Output, Failure> {
     let _place = core.places.try_acquire().map_err(|_full| busy())?;
-    let arguments = parsed(core, entry, &request.arguments)?;
+    let (arguments, token) = parsed(core, entry, &request.arguments)?;
     let hash = arguments::hash(&arguments);
     let subject = Subject {
         entry,
         arguments: &arguments,
         hash: &hash,
     };
-    let proof = authority::admit(core, subject, request.door, &request.caller)?;
+    let proof = authority::admit(core, subject, request.door.with(token), &request.caller)?;
     entry.input_schema.check(&arguments)?;
     let call = circumstances(core, entry, request.caller, proof.grant());
     let effect = authority::authorise(core, subject, &proof, &call).await?;
@@ -222,7 +222,8 @@ async fn perform(core: &Core, entry: &Entry, request: Request) -> Result<Output,
     }
 }
 
-fn parsed(core: &Core, entry: &Entry, bytes: &[u8]) -> Result<Value, Failure> {
+/// The arguments with their defaults, and the token of an approval that stood among them.
+fn parsed(core: &Core, entry: &Entry, bytes: &[u8]) -> Result<(Value, Option<String>), Failure> {
     let text = if bytes.is_empty() { b"{}" } else { bytes };
     let parsed = arguments::parse_object(text, core.bounds.arguments);
     let mut arguments = parsed.map_err(|refusal| Failure::Invalid {
@@ -230,7 +231,8 @@ fn parsed(core: &Core, entry: &Entry, bytes: &[u8]) -> Result<Value, Failure> {
         message: refusal.to_string(),
     })?;
     entry.input_schema.fill_defaults(&mut arguments);
-    Ok(arguments)
+    let token = entry.input_schema.take_approval_token(&mut arguments);
+    Ok((arguments, token))
 }
 
 fn circumstances(core: &Core, entry: &Entry, caller: Caller, grant: Option<Grant>) -> Call {

@@ -184,6 +184,7 @@ fn arguments_hash(spoke: &DescribeReply, call: &HubCall) -> String {
     let schema = serde_json::from_slice(&tool.input_schema_json).expect("a schema is JSON");
     let schema = ArgumentSchema::compile(schema).expect("a described schema compiles");
     schema.fill_defaults(&mut parsed);
+    schema.take_approval_token(&mut parsed);
     arguments::hash(&parsed)
 }
 

@@ -230,6 +230,14 @@ struct Arguments {
     /// The code to fail with.
     #[serde(default)]
     code: String,
+    /// What nobody is shown.
+    #[serde(default)]
+    #[schemars(extend("writeOnly" = true))]
+    #[expect(dead_code, reason = "it stands in the schema")]
+    entry: String,
+    /// The token of the approved request.
+    #[expect(dead_code, reason = "it stands in the schema")]
+    approval_token: Option<String>,
 }
 
 const fn one() -> usize {

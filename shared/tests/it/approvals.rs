@@ -147,3 +147,23 @@ async fn what_a_caller_wrote_cannot_draw_on_the_approvers_terminal() {
         "{shown}"
     );
 }
+
+/// Acceptance: 340
+#[tokio::test]
+async fn a_token_among_the_arguments_is_a_token_and_hidden_values_stay_hidden() {
+    let spoke = TestSpoke::start().await;
+    let plain = json!({"amount": 3, "entry": "hunter2 in plain"});
+    let asked = call(&spoke, "test.add", plain.clone()).await;
+    let id = approval(&asked)["request_id"].as_str().unwrap().to_owned();
+    let waiting = spoke.waiting().await;
+    assert!(waiting.contains("[redacted]"), "{waiting}");
+    assert!(!waiting.contains("hunter2"), "{waiting}");
+    spoke.decide(&id, true).await.unwrap();
+    let approved = call(&spoke, "test.add", plain.clone()).await;
+    let mut with_token = plain;
+    with_token["approval_token"] = approval(&approved)["token"].clone();
+    let done = call(&spoke, "test.add", with_token.clone()).await;
+    assert_eq!(done.structured()["total"], 3, "{}", done.body);
+    let twice = call(&spoke, "test.add", with_token).await;
+    assert_eq!(twice.error_code(), "APPROVAL_INVALID");
+}
