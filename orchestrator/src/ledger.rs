@@ -58,6 +58,12 @@ pub enum Begun {
 }
 
 impl Ledger {
+    /// The hub whose changes these are.
+    #[must_use]
+    pub const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
     /// A ledger for the calls of this hub.
     #[must_use]
     pub fn new(instance: &Instance) -> Self {

@@ -12,6 +12,7 @@ pub mod body;
 pub mod changes;
 pub mod channels;
 pub mod cors;
+pub mod deferred;
 pub mod edge;
 pub mod envelope;
 pub mod era;
@@ -60,6 +61,7 @@ use crate::servers::Servers;
 use crate::store::Store;
 use crate::workflow::Workflows;
 use channels::Channels;
+use deferred::Deferred;
 use held::Held;
 use lists::Lists;
 use refusal::Refusal;
@@ -96,6 +98,7 @@ pub struct Hub {
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
     held: Arc<Held>,
+    deferred: Arc<Deferred>,
     /// Legacy event streams.
     pub sse: Arc<Channels>,
     /// `WebSocket`s.
@@ -113,6 +116,7 @@ impl Hub {
         settings: HttpSettings,
     ) -> Self {
         let metrics = Arc::clone(&gateway.metrics);
+        let deferred = Deferred::new(gateway.ledger.instance().clone());
         let sessions = Sessions::new(store.clone(), Arc::clone(&gateway.clock), metrics);
         Self {
             gateway,
@@ -126,6 +130,7 @@ impl Hub {
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             held: Arc::default(),
+            deferred: Arc::new(deferred),
             sse: Arc::new(Channels::new("sse")),
             ws: Arc::new(Channels::new("websocket")),
             streams: Arc::new(Semaphore::new(settings.max_streams)),

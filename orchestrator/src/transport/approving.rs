@@ -4,6 +4,7 @@
 //! the client says it opened the page is not: the hub waits for the decision of a person. Any other
 //! client gets the approval as the outcome of its call and waits with `approvals.wait`.
 
+use super::deferred::Note;
 use super::splice::Object;
 use crate::approvals::{Approval, ApprovalState};
 use crate::error::CallError;
@@ -28,29 +29,31 @@ pub(super) async fn call(
     call: ToolCall,
     bridge: Bridge,
     base: &str,
+    note: Option<Arc<Note>>,
 ) -> Result<Answer, CallError> {
     let page_possible = !base.is_empty() && opens_pages(&bridge);
-    if !page_possible {
+    if !page_possible && note.is_none() {
         return gateway.call_for(call, bridge).await;
     }
     let first = gateway.call_for(call.clone(), bridge.clone()).await;
     let Err(CallError::ApprovalRequired(approval)) = first else {
         return first;
     };
-    let request = page(&approval, base, bridge.host.takes_input_required());
-    let answers = bridge.host.ask(HUB, vec![request]).await;
-    let opened = answers.is_ok_and(|answers| answers.first().is_some_and(|it| accepted(it)));
-    if !opened {
-        return Err(CallError::ApprovalRequired(approval));
-    }
-    let principal = &call.caller.principal;
+    let request = page_possible.then(|| page(&approval, base, bridge.host.takes_input_required()));
+    let decision = async {
+        match note {
+            Some(note) => patiently(gateway, &call, (&bridge, request), &approval, &note).await,
+            None => once(gateway, &call, (&bridge, request), &approval).await,
+        }
+    };
     let decided = tokio::select! {
-        () = call.cancelled.cancelled() => return Err(CallError::ApprovalRequired(approval)),
-        decided = gateway.approvals.wait(&approval.id, principal, WAIT) => decided,
+        () = call.cancelled.cancelled() => None,
+        decided = decision => decided,
     };
-    let Ok(decided) = decided else {
+    let Some(decided) = decided else {
         return Err(CallError::ApprovalRequired(approval));
     };
+    let principal = &call.caller.principal;
     let Some(token) = gateway.approvals.token_for(&decided, principal) else {
         return Err(match decided.state {
             ApprovalState::Pending => CallError::ApprovalRequired(Box::new(decided)),
@@ -62,6 +65,69 @@ pub(super) async fn call(
         ..call
     };
     gateway.call_for(approved, bridge).await
+}
+
+/// The decision, for a host that waits with its request: first the page is opened, then it is waited
+/// for, for a while. `None` when the page was not opened.
+async fn once(
+    gateway: &Gateway,
+    call: &ToolCall,
+    (bridge, page): (&Bridge, Option<HostRequest>),
+    approval: &Approval,
+) -> Option<Approval> {
+    let answers = bridge.host.ask(HUB, vec![page?]).await.ok()?;
+    answers.first().filter(|answer| accepted(answer))?;
+    let principal = &call.caller.principal;
+    gateway
+        .approvals
+        .wait(&approval.id, principal, WAIT)
+        .await
+        .ok()
+}
+
+/// The decision, for a host that comes back for the answer: it is waited for as long as the request for
+/// approval stands, whether the page is opened or not. `None` when the host will not open the page.
+async fn patiently(
+    gateway: &Gateway,
+    call: &ToolCall,
+    (bridge, page): (&Bridge, Option<HostRequest>),
+    approval: &Approval,
+    note: &Note,
+) -> Option<Approval> {
+    note.set(format!(
+        "{} waits for the approval {} of a person",
+        approval.tool.as_str(),
+        approval.id
+    ));
+    let declined = async {
+        if let Some(page) = page
+            && let Ok(answers) = bridge.host.ask(HUB, vec![page]).await
+            && !answers.first().is_some_and(|answer| accepted(answer))
+        {
+            return;
+        }
+        std::future::pending().await
+    };
+    let decided = async {
+        loop {
+            let principal = &call.caller.principal;
+            let now = gateway.approvals.wait(&approval.id, principal, WAIT).await;
+            match now {
+                Ok(now) if now.state == ApprovalState::Pending => {}
+                Ok(now) => return Some(now),
+                Err(error) => {
+                    tracing::warn!(event = "approval_unread", %error, "an approval cannot be waited for");
+                    return None;
+                }
+            }
+        }
+    };
+    let decided = tokio::select! {
+        () = declined => None,
+        decided = decided => decided,
+    };
+    note.clear();
+    decided
 }
 
 /// Whether the client can send its user to a page.

@@ -6,6 +6,7 @@
 //! for the same principal and the same request only, once, on this hub, and for a while.
 
 use super::asking::{Told, message, severe_enough, shown};
+use super::deferred::Deferral;
 use super::exchange::Spoken;
 use super::render::server_info;
 use super::reports::{Reports, Wanted};
@@ -142,17 +143,51 @@ impl Ongoing {
     }
 
     /// The answer to this request: what the call comes to, or what it asks.
-    pub(super) async fn answer(mut self, held: &Held, binding: Binding, voice: &Voice) -> Spoken {
+    /// With a `deferral` it may become a task.
+    pub(super) async fn answer(
+        mut self,
+        held: &Held,
+        binding: Binding,
+        voice: Voice,
+        deferral: Option<Deferral>,
+    ) -> Spoken {
         let host = Arc::clone(&self.host);
         let asks = tokio::select! {
             biased;
             outcome = &mut self.task => return voice.spoken(finished(outcome)),
-            () = host.asks() => host.requests(),
+            () = due(deferral.as_ref()) => None,
+            () = host.asks() => Some(host.requests()),
+        };
+        let Some(asks) = asks else {
+            let kept = match deferral {
+                Some(deferral) => deferral.keep(self, voice).await,
+                None => Err(Box::new((self, voice))),
+            };
+            return match kept {
+                Ok(spoken) => spoken,
+                Err(back) => {
+                    let (ongoing, voice) = *back;
+                    Box::pin(ongoing.answer(held, binding, voice, None)).await
+                }
+            };
         };
         match held.keep(self, binding) {
             Ok(state) => voice.success(&input_required(&asks, &state)),
             Err(_cancelled) => voice.spoken(Err(CallError::Stopping)),
         }
+    }
+
+    /// What the call comes to.
+    pub(super) async fn outcome(mut self) -> Outcome {
+        finished((&mut self.task).await)
+    }
+}
+
+/// Returns when a call is to become a task; never without a deferral.
+async fn due(deferral: Option<&Deferral>) {
+    match deferral {
+        Some(deferral) => deferral.due().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -224,7 +259,13 @@ impl StatelessHost {
         tokio::time::sleep(TOGETHER).await;
     }
 
-    fn requests(&self) -> Box<RawValue> {
+    /// Whether a question is open.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.open.lock().is_empty()
+    }
+
+    /// The open questions, by their keys.
+    pub(super) fn requests(&self) -> Box<RawValue> {
         let mut all = Object::default();
         for question in self.open.lock().iter() {
             let mut one = Object::default().with("method", &question.method);

@@ -172,6 +172,7 @@ async fn work(
         host: Arc::new(host),
         session: session.as_ref().map(|session| session.id.as_str().into()),
         cancelled: cancelled.clone(),
+        note: None,
     };
     let work = match asked.work(method, wires) {
         Ok(work) => work,

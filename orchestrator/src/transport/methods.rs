@@ -3,6 +3,7 @@
 use super::Hub;
 use super::approving;
 use super::changes::Wishes;
+use super::deferred::{EXTENSION, Note};
 use super::envelope::is_object;
 use super::exchange::Spoken;
 use super::fault::Fault;
@@ -72,6 +73,8 @@ pub(super) struct Wires {
     pub(super) session: Option<Arc<str>>,
     /// Ends it.
     pub(super) cancelled: CancellationToken,
+    /// Where it says what it waits for; `None` when it cannot become a task.
+    pub(super) note: Option<Arc<Note>>,
 }
 
 impl Asked<'_> {
@@ -159,11 +162,12 @@ impl Asked<'_> {
             progress: wires.reports.sink(),
             cancelled: wires.cancelled.clone(),
         };
+        let note = wires.note.clone();
         let bridge = self.bridge(wires);
         let gateway = Arc::clone(&self.hub.gateway);
         let settings = Arc::clone(&self.hub.settings);
         Ok(Box::pin(async move {
-            let answer = approving::call(&gateway, call, bridge, &settings.public_url).await;
+            let answer = approving::call(&gateway, call, bridge, &settings.public_url, note).await;
             answer.map(Yield::Output)
         }))
     }
@@ -305,9 +309,13 @@ pub fn capabilities() -> Value {
 #[must_use]
 pub(super) fn discovered() -> Bytes {
     let versions: Vec<&str> = Revision::ALL.into_iter().map(Revision::as_str).collect();
+    let mut stateless = capabilities();
+    if let Some(members) = stateless.as_object_mut() {
+        members.insert("extensions".to_owned(), json!({ EXTENSION: {} }));
+    }
     frame::encode(&json!({
         "supportedVersions": versions,
-        "capabilities": capabilities(),
+        "capabilities": stateless,
         "instructions": INSTRUCTIONS,
         "ttlMs": 300_000,
         "cacheScope": "public",

@@ -1,6 +1,7 @@
 //! Revision 2026-07-28 over HTTP: every request stands alone, closing the answer cancels the call.
 
 use super::changes::Wishes;
+use super::deferred::{self, Deferral};
 use super::exchange::{self, Exchange, Spoken};
 use super::fault::Fault;
 use super::headers::check_mirrored;
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 pub(super) async fn answer(asked: Asked<'_>, method: &str, headers: &HeaderMap) -> Response {
     if let Some(listed) = asked.list(method) {
         return listed.into_response();
+    }
+    if let Some(told) = deferred::answer(&asked, method).await {
+        return told.into_response();
     }
     match method {
         "server/discover" => asked.done(&methods::discovered()).into_response(),
@@ -47,6 +51,7 @@ pub(super) fn begin(asked: &Asked<'_>, method: &str) -> Result<Begun, Fault> {
     let binding = asked.binding(method);
     let held = Arc::clone(&asked.hub.held);
     let voice = asked.voice(method);
+    let deferral = Deferral::of(asked, method);
     if let Some(state) = asked.state().filter(|state| Held::made(state)) {
         let ongoing = held.take(&state, &binding).ok_or_else(|| {
             Fault::invalid_params(
@@ -57,7 +62,7 @@ pub(super) fn begin(asked: &Asked<'_>, method: &str) -> Result<Begun, Fault> {
         return Ok(Begun {
             reports: ongoing.host.reports.clone(),
             cancelled: ongoing.cancelled.clone(),
-            run: Box::pin(async move { ongoing.answer(&held, binding, &voice).await }),
+            run: Box::pin(async move { ongoing.answer(&held, binding, voice, deferral).await }),
         });
     }
     let reports = Reports::new(wanted);
@@ -71,13 +76,14 @@ pub(super) fn begin(asked: &Asked<'_>, method: &str) -> Result<Begun, Fault> {
         host: Arc::new(Asker(Arc::clone(&host))),
         session: None,
         cancelled: cancelled.clone(),
+        note: deferral.as_ref().map(|deferral| Arc::clone(&deferral.note)),
     };
     let work = asked.work(method, wires)?;
-    let run = if host.abilities.is_empty() {
+    let run = if host.abilities.is_empty() && deferral.is_none() {
         work.spoken()
     } else {
         let (ongoing, voice) = Ongoing::start(work, host, &asked.hub.gateway.tasks);
-        Box::pin(async move { ongoing.answer(&held, binding, &voice).await })
+        Box::pin(async move { ongoing.answer(&held, binding, voice, deferral).await })
     };
     Ok(Begun {
         reports,

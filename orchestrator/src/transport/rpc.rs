@@ -181,6 +181,7 @@ async fn requested(
         host: Bridge::none().host,
         session: None,
         cancelled: CancellationToken::new(),
+        note: None,
     };
     match asked.work(method, wires) {
         Ok(work) => work.spoken().await,

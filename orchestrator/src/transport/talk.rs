@@ -7,6 +7,7 @@
 use super::Hub;
 use super::asking::{Asks, StreamHost};
 use super::changes::{Ear, Watched, Wishes, acknowledged, ended};
+use super::deferred;
 use super::envelope::{Answered, Incoming, Notice, Request, decode};
 use super::era::{self, Era};
 use super::exchange::Spoken;
@@ -142,6 +143,11 @@ impl Talk {
             body: line,
             scope: &scope,
         };
+        if revision.is_modern()
+            && let Some(told) = deferred::answer(&asked, &request.method).await
+        {
+            return self.say(told).await;
+        }
         if let Some(listed) = asked.list(&request.method) {
             return self.say(listed).await;
         }
@@ -222,6 +228,7 @@ impl Talk {
             host: Arc::new(host),
             session: None,
             cancelled: cancelled.clone(),
+            note: None,
         };
         match asked.work(method, wires) {
             Ok(work) => {

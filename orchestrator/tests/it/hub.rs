@@ -277,6 +277,7 @@ pub(crate) fn modern(key: &str, method: &str, mut params: Value) -> Request<Body
     });
     let name = params
         .get("name")
+        .or_else(|| params.get("taskId"))
         .and_then(Value::as_str)
         .map(str::to_owned);
     let own = params

@@ -23,6 +23,7 @@ mod mcp_listen;
 mod mcp_modern;
 mod mcp_schemas;
 mod mcp_stdio;
+mod mcp_tasks;
 mod operations;
 mod postgres;
 mod rest;

@@ -58,6 +58,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(10, "workflows", "0010_workflows"),
     step!(20, "servers", "0020_servers"),
     step!(30, "session_watches", "0030_session_watches"),
+    step!(31, "deferred_calls", "0031_deferred_calls"),
 ];
 
 #[cfg(test)]

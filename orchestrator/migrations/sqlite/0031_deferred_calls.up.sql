@@ -1,0 +1,14 @@
+-- Calls whose caller comes back for the answer. The answer is sealed; NULL while there is none.
+CREATE TABLE deferred_calls (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    principal TEXT NOT NULL,
+    status TEXT NOT NULL,
+    answer TEXT,
+    instance TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+);
+CREATE INDEX deferred_calls_organization ON deferred_calls (organization_id);
+CREATE INDEX deferred_calls_expiry ON deferred_calls (expires_at);
