@@ -31,6 +31,7 @@ pub mod meta;
 mod methods;
 mod modern;
 pub mod offering;
+mod opening;
 pub mod origin;
 pub mod passed;
 mod readiness;
@@ -40,6 +41,7 @@ pub mod reports;
 pub mod revision;
 pub mod rpc;
 pub mod scope;
+mod search;
 pub mod seen;
 pub mod sessions;
 pub mod settings;
@@ -50,7 +52,7 @@ mod talk;
 pub mod websocket;
 mod work;
 
-pub use methods::capabilities;
+pub use opening::capabilities;
 pub use readiness::Readiness;
 pub use settings::HttpSettings;
 

@@ -41,6 +41,10 @@ fn mcp_routes() -> Vec<Route> {
         Route::post("/mcp", mcp::post).says("MCP: one JSON-RPC message (Streamable HTTP)"),
         Route::get("/mcp", mcp::get).says("MCP: the stream of a session"),
         Route::delete("/mcp", mcp::delete).says("MCP: end a session"),
+        Route::post("/search/mcp", mcp::post_search)
+            .says("MCP: one message, with tools to find, look at and call the others"),
+        Route::get("/search/mcp", mcp::get).says("MCP: the stream of a session"),
+        Route::delete("/search/mcp", mcp::delete).says("MCP: end a session"),
         Route::post("/servers/{id}/mcp", mcp::post_to)
             .says("MCP: one message to one server, under its own names"),
         Route::get("/servers/{id}/mcp", mcp::get).says("MCP: the stream of a session"),

@@ -12,6 +12,7 @@ use super::frame;
 use super::headers::SESSION_ID;
 use super::listen;
 use super::methods::{self, Asked, Wires};
+use super::opening;
 use super::refusal::Refusal;
 use super::reports::{Reports, level_of, word};
 use super::sessions::{Client, Session, SessionError};
@@ -33,7 +34,7 @@ const MAX_CLIENT: usize = 2048;
 /// Answers `initialize`. A session that was named is left alone: this makes a fresh one. Without a
 /// store there is none, which such a client can do without.
 pub(super) async fn initialize(hub: &Hub, caller: &Caller, request: &Request<'_>) -> Response {
-    let revision = match methods::negotiated(&request.params) {
+    let revision = match opening::negotiated(&request.params) {
         Ok(revision) => revision,
         Err(fault) => return methods::failed(Some(&request.id), &fault).into_response(),
     };
@@ -49,7 +50,7 @@ pub(super) async fn initialize(hub: &Hub, caller: &Caller, request: &Request<'_>
     };
     let principal = &caller.principal;
     let opened = hub.sessions.open(principal, revision, &client).await;
-    let result = frame::success(&request.id, &methods::initialized(revision));
+    let result = frame::success(&request.id, &opening::initialized(revision));
     let mut answer = Spoken::frame(result).into_response();
     match opened.map(|session| HeaderValue::from_str(&session.id)) {
         Ok(Ok(id)) => {

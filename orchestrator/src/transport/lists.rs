@@ -129,6 +129,19 @@ impl Lists {
     }
 }
 
+/// The definition of one tool, as its list has it.
+///
+/// # Panics
+/// Never: what is put together of JSON values is JSON.
+#[must_use]
+pub fn one(item: &Item, revision: Revision) -> Box<RawValue> {
+    let mut json = Vec::new();
+    definition(&mut json, item, flavour(revision));
+    let text = String::from_utf8(json).ok();
+    let raw = text.and_then(|text| RawValue::from_string(text).ok());
+    raw.expect("a definition that was put together of JSON values is JSON")
+}
+
 fn flavour(revision: Revision) -> Flavour {
     if revision.is_modern() {
         Flavour::Modern

@@ -35,6 +35,16 @@ pub async fn post(
     message(hub, caller, headers, body, Scope::default()).await
 }
 
+/// `POST /search/mcp`.
+pub async fn post_search(
+    State(hub): State<Hub>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    message(hub, caller, headers, body, Scope::searched()).await
+}
+
 /// `POST /servers/{id}/mcp`.
 pub async fn post_to(
     State(hub): State<Hub>,

@@ -3,7 +3,7 @@
 use super::Hub;
 use super::approving;
 use super::changes::Wishes;
-use super::deferred::{EXTENSION, Note};
+use super::deferred::Note;
 use super::envelope::is_object;
 use super::exchange::Spoken;
 use super::fault::Fault;
@@ -11,10 +11,10 @@ use super::frame;
 use super::held::{Binding, Held};
 use super::meta::Meta;
 use super::offering;
-use super::render::server_info;
 use super::reports::{Reports, Wanted};
 use super::revision::Revision;
 use super::scope::Scope;
+use super::search::{self, Meant};
 use super::seen::valid_traceparent;
 use super::splice::Members;
 use super::work::{Outcome, Voice, Work, Yield};
@@ -27,21 +27,13 @@ use futures::future::BoxFuture;
 use proto::mcp::{Id, Params};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 use shared::tool::LogLevel;
+use std::future::ready;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Longest tool name accepted, in bytes.
 const MAX_NAME: usize = 256;
-
-/// What models are told about the hub; clients cut it at 2 KiB.
-const INSTRUCTIONS: &str = "Waygate routes tool calls to services and asks people before anything changes. \
-Each tool says in _meta waygate/effect what a call changes (read, mutate_own, mutate, critical) and in \
-waygate/approval whether people are asked (none, per_call, required). A call that needs them answers \
-APPROVAL_REQUIRED with an approval and changes nothing. Tell the user, wait with approvals.wait, then repeat \
-exactly the same call with the token of the approved request in _meta waygate/approvalToken. An error says in \
-retryable whether the same call may work later, and in retry_after_ms when.";
 
 /// One request on its way.
 pub(super) struct Asked<'a> {
@@ -108,6 +100,9 @@ impl Asked<'_> {
     }
 
     fn list_tools(&self) -> Spoken {
+        if self.scope.search {
+            return self.done(&search::list(self.revision));
+        }
         let listing = self.hub.gateway.list(&self.caller);
         let down = self.hub.registry.down();
         let items = self
@@ -152,10 +147,19 @@ impl Asked<'_> {
     fn call(&self, wires: Wires) -> Result<BoxFuture<'static, Outcome>, Fault> {
         let name = text(self.params.name).filter(|name| (1..=MAX_NAME).contains(&name.len()));
         let name = name.ok_or_else(|| Fault::invalid_params("name must be the name of a tool"))?;
+        let meant = match self.scope.search {
+            true => search::meant(self, &name),
+            false => Ok(Meant::Call(name, self.params.arguments)),
+        };
+        let (name, arguments) = match meant {
+            Ok(Meant::Call(name, arguments)) => (name, arguments),
+            Ok(Meant::Told(answer)) => return Ok(Box::pin(ready(Ok(Yield::Output(answer))))),
+            Err(error) => return Ok(Box::pin(ready(Err(error)))),
+        };
         let call = ToolCall {
             caller: self.traced(),
             name: self.scope.resolved(&self.hub.gateway.router, name),
-            arguments: self.raw(self.params.arguments),
+            arguments: self.raw(arguments),
             approval_token: self.meta.approval_token.as_deref().map(str::to_owned),
             idempotency_key: self.meta.idempotency_key.as_deref().map(str::to_owned),
             budget: None,
@@ -291,60 +295,6 @@ pub(super) fn failed(id: Option<&Id>, fault: &Fault) -> Spoken {
         retry_after: fault.retry_after,
         ..Spoken::frame(frame::failure(id, fault))
     }
-}
-
-/// What the hub can do, the same for everybody: what a server adds later is announced as a change.
-#[must_use]
-pub fn capabilities() -> Value {
-    json!({
-        "tools": {"listChanged": true},
-        "resources": {"listChanged": true, "subscribe": true},
-        "prompts": {"listChanged": true},
-        "completions": {},
-        "logging": {},
-    })
-}
-
-/// The result of `server/discover`.
-#[must_use]
-pub(super) fn discovered() -> Bytes {
-    let versions: Vec<&str> = Revision::ALL.into_iter().map(Revision::as_str).collect();
-    let mut stateless = capabilities();
-    if let Some(members) = stateless.as_object_mut() {
-        members.insert("extensions".to_owned(), json!({ EXTENSION: {} }));
-    }
-    frame::encode(&json!({
-        "supportedVersions": versions,
-        "capabilities": stateless,
-        "instructions": INSTRUCTIONS,
-        "ttlMs": 300_000,
-        "cacheScope": "public",
-        "resultType": "complete",
-        "_meta": { proto::mcp::META_SERVER_INFO: server_info() },
-    }))
-}
-
-/// The result of `initialize`.
-#[must_use]
-pub(super) fn initialized(revision: Revision) -> Bytes {
-    frame::encode(&json!({
-        "protocolVersion": revision.as_str(),
-        "capabilities": capabilities(),
-        "serverInfo": server_info(),
-        "instructions": INSTRUCTIONS,
-    }))
-}
-
-/// The revision a client that asks for `params.protocolVersion` gets: that one if it has sessions and
-/// is served, else the newest that has.
-///
-/// # Errors
-/// −32602 when the client asks for none.
-pub(super) fn negotiated(params: &Params<'_>) -> Result<Revision, Fault> {
-    let asked = text(params.protocol_version)
-        .ok_or_else(|| Fault::invalid_params("protocolVersion must be the date of a revision"))?;
-    let served = Revision::parse(&asked).filter(|revision| !revision.is_modern());
-    Ok(served.unwrap_or(Revision::NEWEST_LEGACY))
 }
 
 /// What a `subscriptions/listen` asks for: the changes, and the resources to watch.

@@ -8,6 +8,7 @@ use super::headers::check_mirrored;
 use super::held::{Asker, Held, Ongoing, StatelessHost};
 use super::listen;
 use super::methods::{self, Asked, Wires};
+use super::opening;
 use super::reports::{Reports, level_of};
 use super::sse;
 use axum::response::{IntoResponse, Response};
@@ -25,7 +26,7 @@ pub(super) async fn answer(asked: Asked<'_>, method: &str, headers: &HeaderMap) 
         return told.into_response();
     }
     match method {
-        "server/discover" => asked.done(&methods::discovered()).into_response(),
+        "server/discover" => asked.done(&opening::discovered()).into_response(),
         "subscriptions/listen" => subscribe(&asked, headers).await,
         _ => work(&asked, method, headers).await,
     }

@@ -1,4 +1,5 @@
-//! Which part of the hub an endpoint shows: all of it, or one server under its own names.
+//! Which part of the hub an endpoint shows: all of it, one server under its own names, or all of it by
+//! search.
 
 use super::lists::Item;
 use crate::gateway::ListedTool;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 pub struct Scope {
     /// One service, whose tools have their own names; `None` for everything under client-safe names.
     pub only: Option<Arc<str>>,
+    /// Three tools to find, look at and call the others, in the place of them all.
+    pub search: bool,
 }
 
 impl Scope {
@@ -18,6 +21,16 @@ impl Scope {
     pub const fn of(service: Arc<str>) -> Self {
         Self {
             only: Some(service),
+            search: false,
+        }
+    }
+
+    /// Everything, by search.
+    #[must_use]
+    pub const fn searched() -> Self {
+        Self {
+            only: None,
+            search: true,
         }
     }
 

@@ -55,8 +55,10 @@ impl Seen {
     #[must_use]
     pub fn speaks_json_rpc(&self) -> bool {
         let endpoint = &*self.endpoint;
-        matches!(endpoint, "/mcp" | "/messages" | "/rpc" | "/rpc/batch")
-            || endpoint.starts_with("/servers/")
+        matches!(
+            endpoint,
+            "/mcp" | "/search/mcp" | "/messages" | "/rpc" | "/rpc/batch"
+        ) || endpoint.starts_with("/servers/")
     }
 }
 

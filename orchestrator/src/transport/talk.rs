@@ -17,6 +17,7 @@ use super::legacy;
 use super::meta::Meta;
 use super::methods::{self, Asked, Wires, failed};
 use super::modern;
+use super::opening;
 use super::reports::{Reports, level_of, word};
 use super::revision::Revision;
 use super::scope::Scope;
@@ -152,7 +153,7 @@ impl Talk {
             return self.say(listed).await;
         }
         match (request.method.as_str(), revision.is_modern()) {
-            ("server/discover", true) => self.say(asked.done(&methods::discovered())).await,
+            ("server/discover", true) => self.say(asked.done(&opening::discovered())).await,
             ("subscriptions/listen", true) => self.subscribe(&asked).await,
             (method, true) => self.stateless(&asked, method).await,
             ("ping", false) => self.say(asked.done(b"{}")).await,
@@ -173,14 +174,14 @@ impl Talk {
     }
 
     async fn initialize(&mut self, request: &Request<'_>) {
-        let spoken = match methods::negotiated(&request.params) {
+        let spoken = match opening::negotiated(&request.params) {
             Ok(revision) => {
                 self.abilities = methods::abilities(request.params.capabilities);
                 let first = self.revision.replace(revision).is_none();
                 if first {
                     self.announce_changes();
                 }
-                let result = methods::initialized(revision);
+                let result = opening::initialized(revision);
                 Spoken::frame(frame::success(&request.id, &result))
             }
             Err(fault) => failed(Some(&request.id), &fault),

@@ -22,6 +22,7 @@ mod mcp_legacy;
 mod mcp_listen;
 mod mcp_modern;
 mod mcp_schemas;
+mod mcp_search;
 mod mcp_stdio;
 mod mcp_tasks;
 mod operations;
