@@ -5,11 +5,13 @@
 
 mod breaker;
 mod bulkhead;
+mod offers;
 mod retry;
 mod window;
 
 pub use breaker::{BreakerConfig, BreakerState, BreakerView, Class};
 pub use bulkhead::BulkheadConfig;
+pub use offers::GuardedOffers;
 pub use retry::RetryConfig;
 
 use crate::metrics::Metrics;
@@ -20,7 +22,7 @@ use breaker::{Breaker, Verdict};
 use bulkhead::Bulkhead;
 use futures::future::BoxFuture;
 use retry::Retry;
-use shared::tool::{Assessment, Effect, Output};
+use shared::tool::{Assessment, Call, Effect, Output};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -153,6 +155,26 @@ impl Guarded {
         }
     }
 
+    /// One attempt of a read that is no tool call; it is not sent again.
+    async fn once<T: Send>(
+        &self,
+        call: &Call,
+        sent: BoxFuture<'_, Result<T, UpstreamError>>,
+    ) -> Result<T, UpstreamError> {
+        if let Some(retry_after) = self.reads.refusal() {
+            return Err(UpstreamError::BreakerOpen { retry_after });
+        }
+        let work = async {
+            let _slot = self.bulkhead.enter(Class::Read, call.deadline).await?;
+            self.attempt(Class::Read, call, sent).await
+        };
+        tokio::select! {
+            biased;
+            () = call.cancelled.cancelled() => Err(UpstreamError::Cancelled),
+            result = work => result,
+        }
+    }
+
     async fn attempts<'a, T: Send>(
         &'a self,
         class: Class,
@@ -161,7 +183,7 @@ impl Guarded {
     ) -> Result<T, UpstreamError> {
         self.retry.note_call();
         let mut attempt = 1;
-        let mut error = match self.attempt(class, call, send()).await {
+        let mut error = match self.attempt(class, &call.call, send()).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
@@ -169,7 +191,7 @@ impl Guarded {
             tokio::time::sleep(wait).await;
             attempt += 1;
             self.metrics.retried(&self.target);
-            match self.attempt(class, call, send()).await {
+            match self.attempt(class, &call.call, send()).await {
                 Ok(value) => return Ok(value),
                 // The breaker's refusal says less than what opened it.
                 Err(UpstreamError::BreakerOpen { .. }) => return Err(error),
@@ -184,7 +206,7 @@ impl Guarded {
     async fn attempt<T>(
         &self,
         class: Class,
-        call: &UpstreamCall,
+        call: &Call,
         sent: BoxFuture<'_, Result<T, UpstreamError>>,
     ) -> Result<T, UpstreamError> {
         let pass = self
@@ -192,8 +214,8 @@ impl Guarded {
             .admit()
             .map_err(|retry_after| UpstreamError::BreakerOpen { retry_after })?;
         let started = Instant::now();
-        let given = call.call.deadline.saturating_duration_since(started);
-        let result = timeout_at(call.call.deadline, sent)
+        let given = call.deadline.saturating_duration_since(started);
+        let result = timeout_at(call.deadline, sent)
             .await
             .unwrap_or(Err(UpstreamError::Timeout));
         let verdict = self.verdict(&result, given, started.elapsed());

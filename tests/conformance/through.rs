@@ -42,14 +42,43 @@ async fn register(stack: &Stack, server: &McpServer) {
 }
 
 fn passes(era: Era, revision: &str, expected_failures: Option<&Path>) {
+    through(era, |url| {
+        check(url, Run::Required(revision), expected_failures)
+    });
+}
+
+/// Runs the suite, by `run`, through a hub with a server of this era behind it.
+fn through(era: Era, run: impl Fn(&str)) {
     let stack = Stack::start(&[12], &[("WAYGATE_OUTBOUND_ALLOW", "127.0.0.1")]);
     let server = McpServer::start(era);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(register(&stack, &server));
     let recorder = Recorder::start(&stack.url, &stack.operator);
     let url = format!("{}/servers/fixture/mcp", recorder.url);
-    check(&url, Run::Required(revision), expected_failures);
+    run(&url);
     recorder.assert_valid();
+}
+
+/// The scenarios about tasks that a hub can pass which makes tasks itself; the others ask for tasks of
+/// the server.
+const TASKS: [&str; 6] = [
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-request-headers",
+    "tasks-dispatch-and-envelope",
+];
+
+#[test]
+fn the_hub_makes_tasks_of_calls_of_servers_of_either_era() {
+    for era in [Era::Modern, Era::Legacy] {
+        through(era, |url| {
+            for scenario in TASKS {
+                check(url, Run::One(scenario, "2026-07-28"), None);
+            }
+        });
+    }
 }
 
 /// Acceptance: 278, 342

@@ -2,7 +2,7 @@
 
 use super::{NUMBER, PROBE, Registered, ServerError, Servers, Specification};
 use crate::registry::{RegistryError, SpokeConfig, ThirdParty};
-use crate::resilience::Guarded;
+use crate::resilience::{Guarded, GuardedOffers};
 use crate::upstream::mcp::McpServer;
 use crate::upstream::offers::Offers;
 use crate::upstream::{Description, Upstream, UpstreamError};
@@ -81,14 +81,16 @@ impl Servers {
             namespaces: vec![specification.name.clone()],
             long_running: Vec::new(),
         };
+        let guarded = Arc::new(guarded);
+        let offers = Arc::clone(&server) as Arc<dyn Offers>;
         let more = ThirdParty {
-            offers: Arc::clone(&server) as Arc<dyn Offers>,
+            offers: Arc::new(GuardedOffers::new(Arc::clone(&guarded), offers)),
             owner: registered.organization.as_deref().map(Arc::from),
         };
         let added = self
             .parts
             .registry
-            .add_server(known, Arc::new(guarded), more, changed);
+            .add_server(known, guarded, more, changed);
         added.map_err(|error| match error {
             RegistryError::ServiceTwice(_) | RegistryError::NamespaceTwice { .. } => {
                 ServerError::Taken(specification.name.clone())

@@ -90,8 +90,9 @@ async fn wrong_arguments_are_refused() {
         ("get_tool_details", json!({"name": 1})),
         ("call_tool", json!({"arguments": {}})),
     ] {
-        let refused = call(&hub, &hub.user, name, arguments.clone()).await;
-        let code = &refused["structuredContent"]["error"]["code"];
-        assert_eq!(*code, "INVALID_INPUT", "{name} {arguments}: {refused}");
+        let params = json!({"name": name, "arguments": arguments});
+        let refused = ask(&hub, &hub.user, "tools/call", params).await;
+        let code = &refused["error"]["code"];
+        assert_eq!(*code, -32602, "{name} {arguments}: {refused}");
     }
 }
