@@ -31,13 +31,13 @@ fn installed() -> PathBuf {
     folder
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("clients")
         .join(name)
 }
 
-fn json_of(command: &mut Command) -> Value {
+pub(crate) fn json_of(command: &mut Command) -> Value {
     let output = command.output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
@@ -50,7 +50,7 @@ fn json_of(command: &mut Command) -> Value {
 }
 
 /// The client saw client-safe names, called one tool by alias, and got what the machine says of itself.
-fn check(seen: &Value) {
+pub(crate) fn check(seen: &Value) {
     let tools: Vec<&str> = seen["tools"]
         .as_array()
         .unwrap()

@@ -10,5 +10,6 @@
 mod approvals;
 mod clients;
 mod failures;
+mod hosts;
 mod lifecycle;
 mod observation;

@@ -114,6 +114,29 @@ async fn servers_made_with_both_sdks_are_called_over_stdio_and_http() {
 
 /// Acceptance: 259
 #[tokio::test]
+async fn servers_are_added_tried_listed_and_removed_on_the_command_line() {
+    let rig = Rig::start();
+    let key = rig.stack.operator.clone();
+    let (command, arguments) = typescript("stdio");
+    let variable = format!("WAYGATE_SERVERS={}", crate::installed::folder().display());
+    let words = |verb: &'static str| {
+        let mut words = vec!["servers", verb, "ts", "--effect", "*=read", "--env"];
+        words.extend([variable.as_str(), "--", command.as_str()]);
+        words.extend(arguments.iter().map(String::as_str));
+        words
+    };
+    let seen = rig.stack.cli_json(&key, &words("test"));
+    assert_eq!(seen["tool_count"], 2, "{seen}");
+    let added = rig.stack.cli_json(&key, &words("add"));
+    assert_eq!(added["tools"][0]["id"], "ts.add", "{added}");
+    let listed = rig.stack.cli_json(&key, &["servers", "list"]);
+    assert_eq!(listed[0]["status"], "active", "{listed}");
+    rig.stack.cli_json(&key, &["servers", "remove", "ts"]);
+    assert_eq!(rig.stack.cli_json(&key, &["servers", "list"]), json!([]));
+}
+
+/// Acceptance: 259
+#[tokio::test]
 async fn what_may_not_be_started_or_asked_is_not_registered() {
     let rig = Rig::start();
     let check = async |specification: Value, status: u16, code: &str| {

@@ -342,3 +342,6 @@ impl Drop for McpServer {
             .spawn("end a server", async move { pool.close().await });
     }
 }
+
+#[cfg(test)]
+mod tests;
