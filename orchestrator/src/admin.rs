@@ -18,6 +18,7 @@ mod policies;
 mod probes;
 mod servers;
 mod status;
+mod stdio;
 mod table;
 mod tools;
 mod transports;
@@ -102,6 +103,7 @@ fn routes() -> Vec<Route> {
         policies::routes(),
         audit::routes(),
         servers::routes(),
+        stdio::routes(),
     ]
     .into_iter()
     .flatten()

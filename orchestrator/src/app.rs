@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here. A part that cannot be built stops the start with the key to change.
 
+mod own_tools;
 mod parts;
 mod pieces;
 mod secrets;

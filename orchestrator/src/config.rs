@@ -2,14 +2,17 @@
 //!
 //! `config.default.toml` is the reference. Secrets are not here: they come from the secret provider.
 
+mod bounds;
 mod check;
 mod service;
 mod variables;
 
+pub use bounds::{Limits, Results, Security, ThirdParty};
 pub use service::{ServiceConfig, Spoke};
 pub use variables::VARIABLES;
 
 use crate::servers::Specification;
+use crate::transport::views::ViewSettings;
 use ipnet::IpNet;
 use serde::Deserialize;
 use shared::config::{ConfigError, Environment, Loaded, Sources};
@@ -61,6 +64,10 @@ pub struct Config {
     pub security: Security,
     /// What third-party servers may be.
     pub third_party: ThirdParty,
+    /// Results too large for hosts.
+    pub results: Results,
+    /// What endpoints and credentials show, by name.
+    pub views: BTreeMap<String, ViewSettings>,
     /// Third-party servers by name.
     pub mcp_servers: BTreeMap<String, Specification>,
     /// Spokes by folder name.
@@ -260,39 +267,6 @@ pub struct Cache {
 pub enum CacheType {
     /// In the hub's memory.
     Memory,
-}
-
-/// Calls by scope.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config.default.toml documents each key")]
-pub struct Limits {
-    pub execute_per_minute: u32,
-    pub ip_per_minute: u32,
-    pub endpoint_per_minute: u32,
-    pub user_per_minute: u32,
-    pub organization_per_minute: u32,
-    pub organization_per_hour: u32,
-    pub organization_per_day: u32,
-}
-
-/// What third-party servers may be.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config.default.toml documents each key")]
-pub struct ThirdParty {
-    pub programs: Vec<String>,
-    pub outbound: Vec<String>,
-    pub starts_per_minute: usize,
-}
-
-/// Rules of files.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "config.default.toml documents each key")]
-pub struct Security {
-    pub max_file_size: String,
-    pub allowed_file_types: Vec<String>,
 }
 
 /// Settings that contradict each other or the environment.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod app;
 pub mod approvals;
+pub mod artefacts;
 pub mod audit;
 pub mod auth;
 pub mod bench;
@@ -19,6 +20,7 @@ pub mod limits;
 pub mod master;
 pub mod metrics;
 pub mod policy;
+pub mod programs;
 pub mod recovery;
 pub mod registry;
 pub mod resilience;

@@ -4,14 +4,18 @@
 //! They only read what other modules know, and hand workflows to their engine.
 
 mod approvals;
+mod artefacts;
 mod health;
 mod info;
 mod probe;
 mod small;
+mod stdio;
 mod totals;
 mod workflows;
 
 pub use approvals::approval_tools;
+pub use artefacts::{READ as READ_ARTEFACT, artefact_tools};
+pub use stdio::stdio_tools;
 pub use workflows::workflow_tools;
 
 pub use probe::{HealthProbe, ProbeError, Probed};
@@ -31,7 +35,15 @@ use tokio::time::Instant;
 /// Folder name of the hub among the services.
 pub const SERVICE: &str = "00_master_mcp";
 /// Dotted prefixes the hub answers for itself.
-pub const NAMESPACES: [&str; 5] = ["master", "orchestrator", "workflow", "approvals", "system"];
+pub const NAMESPACES: [&str; 7] = [
+    "master",
+    "orchestrator",
+    "workflow",
+    "approvals",
+    "system",
+    "artefacts",
+    "stdio",
+];
 
 /// What the tools know.
 #[derive(Clone)]

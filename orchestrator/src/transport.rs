@@ -22,6 +22,7 @@ pub mod fault;
 pub mod frame;
 pub mod headers;
 pub mod held;
+mod large;
 mod legacy;
 pub mod legacy_sse;
 mod listen;
@@ -49,6 +50,7 @@ pub mod splice;
 pub mod sse;
 pub mod stdio;
 mod talk;
+pub mod views;
 pub mod websocket;
 mod work;
 
@@ -56,6 +58,8 @@ pub use opening::capabilities;
 pub use readiness::Readiness;
 pub use settings::HttpSettings;
 
+use crate::artefacts::Artefacts;
+use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::keys::Seal;
 use crate::registry::Registry;
@@ -73,6 +77,7 @@ use shared::error::Code;
 use shared::secret::Secret;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use views::Views;
 
 /// What the doors work with. Cheap to clone.
 #[derive(Clone)]
@@ -96,6 +101,10 @@ pub struct Hub {
     pub seal: Arc<Seal>,
     /// Workflows; `None` in a hub without any, such as one in a test.
     pub workflows: Option<Arc<Workflows>>,
+    /// Results too large for hosts; `None` where they are sent whole.
+    pub artefacts: Option<Arc<Artefacts>>,
+    /// What endpoints and credentials show.
+    pub views: Arc<Views>,
     /// Legacy sessions; [`Sessions::start_jobs`] has to be called.
     pub sessions: Arc<Sessions>,
     lists: Arc<Lists>,
@@ -129,6 +138,8 @@ impl Hub {
             servers: None,
             seal: Arc::new(Seal::fleeting()),
             workflows: None,
+            artefacts: None,
+            views: Arc::default(),
             sessions: Arc::new(sessions),
             lists: Arc::default(),
             held: Arc::default(),
@@ -153,6 +164,24 @@ impl Hub {
         let service =
             known.ok_or_else(|| Refusal::new(Code::ServerNotFound, "there is no such server"))?;
         Ok(Scope::of(Arc::clone(service)))
+    }
+
+    /// A view as an endpoint of its own, by its name.
+    ///
+    /// # Errors
+    /// 404 when there is none.
+    pub fn view(&self, name: &str) -> Result<Scope, Refusal> {
+        let view = self.views.named(name);
+        let view = view.ok_or_else(|| Refusal::new(Code::NotFound, "there is no such view"))?;
+        Ok(Scope::viewed(Arc::clone(view)))
+    }
+
+    /// Everything, as this caller's credential shows it.
+    #[must_use]
+    pub fn everything(&self, caller: &Caller) -> Scope {
+        let principal = &caller.principal;
+        let view = self.views.of_principal(&principal.id, &principal.name);
+        view.map_or_else(Scope::default, |view| Scope::viewed(Arc::clone(view)))
     }
 
     /// Streams that are open now.

@@ -23,6 +23,8 @@ const HUB: &[&str] = &[
     "limits",
     "approvals",
     "ledger",
+    "artefacts",
+    "programs",
     "recovery",
     "upstream",
     "calls",

@@ -45,6 +45,9 @@ fn mcp_routes() -> Vec<Route> {
             .says("MCP: one message, with tools to find, look at and call the others"),
         Route::get("/search/mcp", mcp::get).says("MCP: the stream of a session"),
         Route::delete("/search/mcp", mcp::delete).says("MCP: end a session"),
+        Route::post("/views/{name}/mcp", mcp::post_view).says("MCP: one message to a view"),
+        Route::get("/views/{name}/mcp", mcp::get).says("MCP: the stream of a session"),
+        Route::delete("/views/{name}/mcp", mcp::delete).says("MCP: end a session"),
         Route::post("/servers/{id}/mcp", mcp::post_to)
             .says("MCP: one message to one server, under its own names"),
         Route::get("/servers/{id}/mcp", mcp::get).says("MCP: the stream of a session"),
@@ -95,6 +98,10 @@ fn health_routes() -> Vec<Route> {
             health("websocket", &["text", "binary"])
         })
         .says("Whether WebSockets are served"),
+        Route::get("/stdio/health", async || {
+            health("stdio", &["execute", "process", "send"])
+        })
+        .says("Whether programs are run"),
         Route::get("/mcp/health", async || {
             health("mcp", &["streams", "sessions"])
         })

@@ -1,8 +1,10 @@
 //! Every part of a hub, built in the order of the architecture, started and stopped together.
 
+use super::own_tools::OwnTools;
 use super::pieces::{audit_of, hub_key, policy_of};
 use super::{Inputs, StartError, secrets, settings, third_party, watch};
 use crate::approvals::{Approvals, ApprovalsParts};
+use crate::artefacts::Artefacts;
 use crate::audit::Audit;
 use crate::auth::{Auth, AuthConfig, Presented, Principal};
 use crate::cache::ReadCache;
@@ -11,7 +13,6 @@ use crate::gateway::Gateway;
 use crate::keys::{HubKey, Seal};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
-use crate::master::{self, HealthProbe, MasterParts};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::recovery;
@@ -83,13 +84,27 @@ impl Parts {
             ground.instance.clone(),
             WorkflowConfig::default(),
         );
-        add_own_tools(config, &registry, &gateway, &workflows).await?;
         let store = ground.instance.store();
+        let seal = Seal::of(&ground.key, "waygate/artefacts/v1");
+        let artefacts = Artefacts::new(
+            store.clone(),
+            Arc::clone(&ground.clock),
+            seal,
+            settings::artefacts(config),
+        );
+        let own = OwnTools {
+            workflows: Arc::clone(&workflows),
+            artefacts: Arc::new(artefacts),
+            programs: third_party::programs(config, &gateway)?,
+        };
+        own.add(config, &registry, &gateway).await?;
         let servers = third_party::servers(inputs, &gateway, &registry, store)?;
         servers.load(&config.mcp_servers).await?;
         let mut hub = Hub::new(gateway, registry, store.clone(), http);
         hub.servers = Some(servers);
         hub.workflows = Some(workflows);
+        hub.artefacts = Some(own.artefacts);
+        hub.views = Arc::new(settings::views(config)?);
         hub.seal = Arc::new(Seal::of(&ground.key, "waygate/kept-answers/v1"));
         hub.webhook_secret = secrets::webhook(inputs, secret.as_ref())?;
         Ok(Self {
@@ -335,37 +350,4 @@ fn add_spokes(
             .map_err(|error| StartError::Part("a spoke", Box::new(error)))?;
     }
     Ok(())
-}
-
-async fn add_own_tools(
-    config: &Config,
-    registry: &Arc<Registry>,
-    gateway: &Gateway,
-    workflows: &Arc<Workflows>,
-) -> Result<(), StartError> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        StartError::Part("the hub's own tools", error)
-    };
-    let parts = MasterParts {
-        registry: Arc::downgrade(registry),
-        metrics: Arc::clone(&gateway.metrics),
-        probe: match secrets::spoke_tls(config)? {
-            None => HealthProbe::new(),
-            Some(tls) => HealthProbe::believing(&tls.authority),
-        }
-        .map_err(|error| failed(Box::new(error)))?,
-        clock: Arc::clone(&gateway.clock),
-        started: tokio::time::Instant::now(),
-        version: env!("CARGO_PKG_VERSION"),
-        port: config.server.port,
-    };
-    let mut tools =
-        master::approval_tools(&gateway.approvals).map_err(|error| failed(Box::new(error)))?;
-    let more = master::workflow_tools(workflows).map_err(|error| failed(Box::new(error)))?;
-    tools.extend(more);
-    let own = master::upstream(&parts, tools).map_err(|error| failed(Box::new(error)))?;
-    registry
-        .add_own(Arc::new(own))
-        .await
-        .map_err(|error| failed(Box::new(error)))
 }

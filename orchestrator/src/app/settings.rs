@@ -2,6 +2,7 @@
 
 use super::StartError;
 use crate::approvals::ApprovalsConfig;
+use crate::artefacts::ArtefactsConfig;
 use crate::cache::CacheConfig;
 use crate::config::{Config, EnvironmentKind, InvalidConfig, Mode};
 use crate::gateway::GatewayConfig;
@@ -10,6 +11,7 @@ use crate::policy::Rates;
 use crate::registry::RegistryConfig;
 use crate::resilience::{BreakerConfig, BulkheadConfig, ResilienceConfig, RetryConfig};
 use crate::transport::HttpSettings;
+use crate::transport::views::Views;
 use http::HeaderName;
 use std::time::Duration;
 
@@ -56,6 +58,20 @@ pub(super) fn resilience(config: &Config) -> ResilienceConfig {
         },
         normal_timeout: Duration::from_secs(config.timeouts.default),
     }
+}
+
+pub(super) fn artefacts(config: &Config) -> ArtefactsConfig {
+    ArtefactsConfig {
+        limit_bytes: config.results.limit_bytes,
+        kept: Duration::from_secs(config.results.keep_seconds),
+    }
+}
+
+pub(super) fn views(config: &Config) -> Result<Views, InvalidConfig> {
+    Views::new(&config.views).map_err(|error| InvalidConfig::Rule {
+        key: "views",
+        rule: error.to_string(),
+    })
 }
 
 pub(super) fn cache(config: &Config) -> CacheConfig {

@@ -1,8 +1,9 @@
-//! Third-party servers, built from the settings.
+//! Third-party servers, and programs for callers, built from the settings.
 
 use super::{Inputs, StartError, settings};
-use crate::config::InvalidConfig;
+use crate::config::{Config, InvalidConfig};
 use crate::gateway::Gateway;
+use crate::programs::Programs;
 use crate::registry::Registry;
 use crate::servers::{Servers, ServersConfig, ServersParts};
 use crate::store::Store;
@@ -22,12 +23,7 @@ pub(super) fn servers(
         key: "WAYGATE_OUTBOUND_ALLOW",
         rule: error.to_string(),
     })?;
-    let executor = Executor::new(SearchPath::system(), gateway.tasks.clone());
-    let executor = executor
-        .inspect_err(|error| {
-            tracing::warn!(event = "no_programs", %error, "servers on stdio cannot be started");
-        })
-        .ok();
+    let executor = executor(gateway);
     Ok(Servers::new(ServersParts {
         config: ServersConfig {
             programs: config.programs.clone(),
@@ -44,4 +40,24 @@ pub(super) fn servers(
         outbound,
         executor,
     }))
+}
+
+/// The programs callers may run.
+pub(super) fn programs(config: &Config, gateway: &Gateway) -> Result<Arc<Programs>, StartError> {
+    let programs = Programs::new(
+        &config.third_party.programs,
+        executor(gateway),
+        Arc::clone(&gateway.clock),
+        gateway.tasks.clone(),
+    );
+    programs.map_err(|error| StartError::Part("the programs for callers", Box::new(error)))
+}
+
+/// `None` where the walls for programs are missing.
+fn executor(gateway: &Gateway) -> Option<Executor> {
+    Executor::new(SearchPath::system(), gateway.tasks.clone())
+        .inspect_err(|error| {
+            tracing::warn!(event = "no_programs", %error, "no program can be started");
+        })
+        .ok()
 }

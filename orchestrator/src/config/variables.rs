@@ -51,6 +51,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable::new("WAYGATE_CALL_KEY_PATH", "spokes.call_key_path", Text),
     Variable::new("WAYGATE_STDIO_ALLOW", "third_party.programs", List),
     Variable::new("WAYGATE_OUTBOUND_ALLOW", "third_party.outbound", List),
+    Variable::new("WAYGATE_RESULT_LIMIT", "results.limit_bytes", Integer),
     Variable::new("WAYGATE_SPOKE_TLS_CERT_PATH", "spokes.tls_cert_path", Text),
     Variable::new("WAYGATE_SPOKE_TLS_KEY_PATH", "spokes.tls_key_path", Text),
     Variable::new("WAYGATE_SPOKE_TLS_CA_PATH", "spokes.tls_ca_path", Text),

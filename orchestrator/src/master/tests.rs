@@ -202,8 +202,8 @@ async fn services_and_the_hub_describe_themselves() {
     let own = upstream(&hub.parts, more).unwrap();
     hub.registry.add_own(Arc::new(own)).await.unwrap();
     let listed = hub.call("system.listServices", json!({})).await.unwrap();
-    assert_eq!(listed["count"], 6);
-    let cmdb = &listed["configured_services"][5];
+    assert_eq!(listed["count"], 8);
+    let cmdb = &listed["configured_services"][7];
     assert_eq!(cmdb["namespace"], "cmdb");
     assert_eq!(cmdb["url"], "http://127.0.0.1:8012");
     assert_eq!(

@@ -106,7 +106,7 @@ async fn patiently(
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let decided = async {
         loop {

@@ -30,7 +30,8 @@ pub async fn get(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Response {
-    stream(&hub, caller, Scope::default(), &headers)
+    let scope = hub.everything(&caller);
+    stream(&hub, caller, scope, &headers)
 }
 
 /// `GET /servers/{id}/sse`.

@@ -38,6 +38,8 @@ pub struct Item {
     pub route: Arc<Route>,
     /// The name it is listed under.
     pub name: Arc<str>,
+    /// What is said of it; `None` where the tool speaks for itself.
+    pub description: Option<Arc<str>>,
     /// A call of its worst effect asks people first.
     pub needs_approval: bool,
     /// Its service answers now; otherwise the definition is the last one known.
@@ -120,7 +122,7 @@ impl Lists {
     fn fingerprint(&self, items: &[Item]) -> u64 {
         let mut state = self.hasher.build_hasher();
         for item in items {
-            item.name.hash(&mut state);
+            (&item.name, &item.description).hash(&mut state);
             item.route.tool.digest.hash(&mut state);
             (item.needs_approval, item.available).hash(&mut state);
         }
@@ -226,7 +228,8 @@ fn definition(json: &mut Vec<u8>, item: &Item, flavour: Flavour) {
     if flavour != Flavour::Plain {
         member(json, "title", &tool.title);
     }
-    member(json, "description", &tool.description);
+    let said = item.description.as_deref().unwrap_or(&tool.description);
+    member(json, "description", said);
     member(json, "inputSchema", &tool.input_schema);
     let output = tool
         .output_schema
@@ -247,10 +250,14 @@ fn written(members: &Members<'_>, item: &Item, flavour: Flavour) -> Vec<u8> {
     for (name, value) in members.iter() {
         match name {
             "name" => object.put(name, &*item.name),
+            "description" if item.description.is_some() => {}
             "outputSchema" if !shows(value, flavour) => {}
             "_meta" => own = Members::of(value).unwrap_or_default(),
             _ => object.put(name, value),
         }
+    }
+    if let Some(said) = &item.description {
+        object.put("description", &**said);
     }
     let hub = meta(item);
     let mut merged = own.copy();

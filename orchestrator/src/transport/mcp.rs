@@ -32,7 +32,8 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    message(hub, caller, headers, body, Scope::default()).await
+    let scope = hub.everything(&caller);
+    message(hub, caller, headers, body, scope).await
 }
 
 /// `POST /search/mcp`.
@@ -42,7 +43,22 @@ pub async fn post_search(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    message(hub, caller, headers, body, Scope::searched()).await
+    let scope = hub.everything(&caller).searched();
+    message(hub, caller, headers, body, scope).await
+}
+
+/// `POST /views/{name}/mcp`.
+pub async fn post_view(
+    State(hub): State<Hub>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match hub.view(&name) {
+        Ok(scope) => message(hub, caller, headers, body, scope).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// `POST /servers/{id}/mcp`.

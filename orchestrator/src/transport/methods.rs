@@ -9,6 +9,7 @@ use super::exchange::Spoken;
 use super::fault::Fault;
 use super::frame;
 use super::held::{Binding, Held};
+use super::large::Shortening;
 use super::meta::Meta;
 use super::offering;
 use super::reports::{Reports, Wanted};
@@ -167,12 +168,17 @@ impl Asked<'_> {
             cancelled: wires.cancelled.clone(),
         };
         let note = wires.note.clone();
+        let short = Shortening::of(self.hub, self.scope, &call.caller, &call.name);
         let bridge = self.bridge(wires);
         let gateway = Arc::clone(&self.hub.gateway);
         let settings = Arc::clone(&self.hub.settings);
         Ok(Box::pin(async move {
-            let answer = approving::call(&gateway, call, bridge, &settings.public_url, note).await;
-            answer.map(Yield::Output)
+            let base = &settings.public_url;
+            let answer = approving::call(&gateway, call, bridge, base, note).await?;
+            Ok(Yield::Output(match short {
+                Some(short) => short.of_answer(answer).await,
+                None => answer,
+            }))
         }))
     }
 

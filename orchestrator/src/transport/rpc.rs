@@ -49,7 +49,8 @@ pub async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    answer(&hub, &caller, &Scope::default(), &headers, body).await
+    let scope = hub.everything(&caller);
+    answer(&hub, &caller, &scope, &headers, body).await
 }
 
 /// `POST /servers/{id}/rpc`.
@@ -88,7 +89,7 @@ pub async fn batch(
         let message = format!("a batch has 1 to {MAX_BATCH} requests");
         return refused(&Fault::invalid_request(message));
     }
-    let scope = Scope::default();
+    let scope = hub.everything(&caller);
     let parts = requests.iter().map(|part| part.get().as_bytes());
     let parts: Vec<Bytes> = parts.map(|part| body.slice_ref(part)).collect();
     let each = parts.into_iter().map(|part| {

@@ -8,6 +8,7 @@ use super::lists::{self, Item};
 use super::methods::Asked;
 use super::render::server_info;
 use super::revision::Revision;
+use super::scope::Scope;
 use super::splice::{Members, Object};
 use crate::error::CallError;
 use crate::gateway::{Answer, ListedTool};
@@ -91,9 +92,11 @@ pub(super) fn meant<'a>(asked: &Asked<'a>, name: &str) -> Result<Meant<'a>, Call
 fn found(asked: &Asked<'_>, query: &str, limit: usize) -> Value {
     let words: Vec<String> = words(query).collect();
     let listing = asked.hub.gateway.list(&asked.caller);
+    let scope = asked.scope;
     let mut fitting: Vec<(usize, &ListedTool)> = listing
         .tools
         .iter()
+        .filter(|tool| scope.shows(&tool.route))
         .map(|tool| (fit(tool, &words), tool))
         .filter(|(fit, _)| *fit > 0 || words.is_empty())
         .collect();
@@ -102,7 +105,7 @@ fn found(asked: &Asked<'_>, query: &str, limit: usize) -> Value {
     let shown: Vec<Value> = fitting
         .iter()
         .take(limit)
-        .map(|(_, it)| short(it))
+        .map(|(_, it)| short(it, scope))
         .collect();
     json!({"tools": shown, "total": fitting.len()})
 }
@@ -125,13 +128,14 @@ fn words(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_lowercase)
 }
 
-fn short(tool: &ListedTool) -> Value {
+fn short(tool: &ListedTool, scope: &Scope) -> Value {
     let facts = &tool.route.tool;
-    let cut = facts.description.floor_char_boundary(SHOWN);
+    let said = scope.description(&tool.route);
+    let said = said.as_deref().unwrap_or(&facts.description);
     json!({
-        "name": &*tool.route.alias,
+        "name": &*scope.name(&tool.route),
         "id": facts.id.as_str(),
-        "description": facts.description.get(..cut),
+        "description": said.get(..said.floor_char_boundary(SHOWN)),
         "effect": facts.effect.as_str(),
         "needs_approval": tool.needs_approval,
     })
@@ -139,13 +143,16 @@ fn short(tool: &ListedTool) -> Value {
 
 fn look(asked: &Asked<'_>, name: &str) -> Result<Answer, CallError> {
     let listing = asked.hub.gateway.list(&asked.caller);
-    let known = listing.snapshot.resolve(name).ok();
+    let router = &asked.hub.gateway.router;
+    let id = asked.scope.resolved(router, name.to_owned());
+    let known = listing.snapshot.resolve(&id).ok();
     let mut tools = listing.tools.into_iter();
     let tool = known.and_then(|known| tools.find(|tool| Arc::ptr_eq(&tool.route, known)));
     let tool = tool.ok_or_else(|| CallError::UnknownTool(name.to_owned()))?;
     let down = asked.hub.registry.down();
     let item = Item {
-        name: Arc::clone(&tool.route.alias),
+        name: asked.scope.name(&tool.route),
+        description: asked.scope.description(&tool.route),
         needs_approval: tool.needs_approval,
         available: !down.contains(&tool.route.service),
         route: tool.route,

@@ -7,7 +7,6 @@ mod lines;
 
 use super::Hub;
 use super::fault::Fault;
-use super::scope::Scope;
 use super::talk::Talk;
 use crate::auth::Principal;
 use crate::caller::Caller;
@@ -31,7 +30,9 @@ where
         .gateway
         .tasks
         .spawn("stdio writer", lines::write_all(frames, output));
-    let mut talk = Talk::new(&hub, caller(principal), Scope::default(), out);
+    let caller = caller(principal);
+    let scope = hub.everything(&caller);
+    let mut talk = Talk::new(&hub, caller, scope, out);
     let mut lines = Lines::new(input, hub.settings.body_bytes);
     let stop = hub.gateway.tasks.token();
     loop {

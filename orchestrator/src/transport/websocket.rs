@@ -32,7 +32,8 @@ pub async fn get(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    opened(&hub, caller, Scope::default(), upgrade)
+    let scope = hub.everything(&caller);
+    opened(&hub, caller, scope, upgrade)
 }
 
 /// `GET /servers/{id}/ws`.

@@ -8,23 +8,28 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use orchestrator::admin;
 use orchestrator::approvals::{Approvals, ApprovalsConfig, ApprovalsParts};
+use orchestrator::artefacts::{Artefacts, ArtefactsConfig};
 use orchestrator::audit::Audit;
 use orchestrator::auth::{Auth, AuthConfig, NewKey, Principal, Role};
 use orchestrator::cache::{CacheConfig, ReadCache};
 use orchestrator::gateway::{Gateway, GatewayConfig};
-use orchestrator::keys::HubKey;
+use orchestrator::keys::{HubKey, Seal};
 use orchestrator::ledger::Ledger;
 use orchestrator::limits::{Limits, LimitsConfig};
+use orchestrator::master;
 use orchestrator::metrics::Metrics;
 use orchestrator::policy::{Policy, SHIPPED};
+use orchestrator::programs::Programs;
 use orchestrator::registry::{Registry, RegistryConfig, RegistryParts};
 use orchestrator::store::Store;
 use orchestrator::store::instance::Instance;
+use orchestrator::transport::views::{ViewSettings, Views};
 use orchestrator::transport::{self, HttpSettings};
 use orchestrator::upstream::local::LocalUpstream;
 use orchestrator::workflow::{WorkflowConfig, Workflows};
 use serde_json::{Value, json};
 use shared::clock::SystemClock;
+use shared::exec::{Executor, SearchPath};
 use shared::redact::Redactor;
 use shared::tasks::Tasks;
 use shared::testkit::Script;
@@ -107,13 +112,21 @@ impl TestHub {
         let gateway = Arc::new(gateway);
         let config = WorkflowConfig::default();
         let workflows = Workflows::new(Arc::clone(&gateway), instance, config);
-        let more = orchestrator::master::workflow_tools(&workflows).unwrap();
-        let own = LocalUpstream::new("00_master_mcp", "1", &["orchestrator", "workflow"], more);
-        registry.add_own(Arc::new(own.unwrap())).await.unwrap();
+        let artefacts = Artefacts::new(
+            store.clone(),
+            Arc::clone(&gateway.clock),
+            Seal::fleeting(),
+            ArtefactsConfig::default(),
+        );
+        let artefacts = Arc::new(artefacts);
+        let own = own_tools(&gateway, &workflows, &artefacts);
+        registry.add_own(Arc::new(own)).await.unwrap();
         registry.start().await.unwrap();
         workflows.take_up().await.unwrap();
         let mut hub = transport::Hub::new(gateway, registry, store, settings);
         hub.workflows = Some(workflows);
+        hub.artefacts = Some(artefacts);
+        hub.views = Arc::new(views());
         hub.readiness.started();
         Self {
             router: admin::router(hub.clone()),
@@ -185,7 +198,7 @@ impl TestHub {
     }
 }
 
-const EVERYTHING: [&str; 7] = [
+const EVERYTHING: [&str; 8] = [
     "read",
     "write",
     "delete",
@@ -193,7 +206,40 @@ const EVERYTHING: [&str; 7] = [
     "execute",
     "approvals:approve",
     "system:manage",
+    "stdio:execute",
 ];
+
+/// The hub's own tools that a test needs.
+fn own_tools(
+    gateway: &Gateway,
+    workflows: &Arc<Workflows>,
+    artefacts: &Arc<Artefacts>,
+) -> LocalUpstream {
+    let mut tools = master::workflow_tools(workflows).unwrap();
+    tools.extend(master::artefact_tools(artefacts).unwrap());
+    let executor = Executor::new(SearchPath::system(), gateway.tasks.clone()).unwrap();
+    let programs = Programs::new(
+        &["uname".to_owned(), "cat".to_owned(), "sleep".to_owned()],
+        Some(executor),
+        Arc::clone(&gateway.clock),
+        gateway.tasks.clone(),
+    );
+    tools.extend(master::stdio_tools(&programs.unwrap(), &gateway.clock).unwrap());
+    let namespaces = ["orchestrator", "workflow", "artefacts", "stdio"];
+    LocalUpstream::new("00_master_mcp", "1", &namespaces, tools).unwrap()
+}
+
+/// A view of one tool under another name.
+fn views() -> Views {
+    let settings = ViewSettings {
+        include: vec!["test.*".into()],
+        exclude: vec!["test.set".into()],
+        rename: [("test.echo".to_owned(), "say".to_owned())].into(),
+        descriptions: [("test.echo".to_owned(), "Say it again.".to_owned())].into(),
+        principals: vec!["viewer of desk".into()],
+    };
+    Views::new(&[("desk".to_owned(), settings)].into()).unwrap()
+}
 
 /// The steps of a call over `store`, under the shipped policies.
 async fn gateway(

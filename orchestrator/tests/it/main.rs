@@ -8,6 +8,7 @@
 
 mod approvals;
 mod approvals_in_host;
+mod artefacts;
 mod audit_forgery;
 mod audit_trail;
 mod auth_keys;
@@ -30,9 +31,11 @@ mod postgres;
 mod rest;
 mod rest_management;
 mod rest_tools;
+mod stdio_bridge;
 mod store_contract;
 mod trail;
 mod transport_rpc;
 mod transport_sse;
 mod transport_websocket;
+mod views;
 mod workflows;

@@ -7,12 +7,14 @@ use orchestrator::store::{
 };
 use std::path::Path;
 
-const TABLES: [&str; 30] = [
+const TABLES: [&str; 32] = [
     "api_keys",
     "approval_votes",
     "approvals",
+    "artefacts",
     "audit_checkpoint",
     "audit_logs",
+    "deferred_calls",
     "effect_ledger",
     "hub_instances",
     "idempotency_keys",

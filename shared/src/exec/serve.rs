@@ -236,7 +236,6 @@ mod tests {
         assert_eq!(served.handle.stop().await, Some(0));
     }
 
-    /// Acceptance: 281
     #[tokio::test]
     async fn a_stubborn_program_and_what_it_started_are_gone_after_the_stop() {
         let script =

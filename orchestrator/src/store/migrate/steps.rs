@@ -59,6 +59,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(20, "servers", "0020_servers"),
     step!(30, "session_watches", "0030_session_watches"),
     step!(31, "deferred_calls", "0031_deferred_calls"),
+    step!(32, "artefacts", "0032_artefacts"),
 ];
 
 #[cfg(test)]

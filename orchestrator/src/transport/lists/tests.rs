@@ -35,6 +35,7 @@ fn item(id: &str, effect: Effect) -> Item {
     };
     Item {
         name: Arc::clone(&route.alias),
+        description: None,
         route: Arc::new(route),
         needs_approval: effect >= Effect::Mutate,
         available: true,
