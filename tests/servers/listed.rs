@@ -131,7 +131,7 @@ async fn servers_are_added_tried_listed_and_removed_on_the_command_line() {
     assert_eq!(added["tools"][0]["id"], "ts.add", "{added}");
     let listed = rig.stack.cli_json(&key, &["servers", "list"]);
     assert_eq!(listed[0]["status"], "active", "{listed}");
-    rig.stack.cli_json(&key, &["servers", "remove", "ts"]);
+    drop(rig.stack.cli_json(&key, &["servers", "remove", "ts"]));
     assert_eq!(rig.stack.cli_json(&key, &["servers", "list"]), json!([]));
 }
 
