@@ -38,12 +38,13 @@ pub use problem::{Fault, Problem};
 pub use settings::{Limits, RetryLimits, Reuse, RunSettings};
 pub use view::{Phase, Status, StepView, Stuck, Wait, WaitOn};
 
-use crate::dsl::model::Definition;
+use crate::dsl::model::{Definition, Effect};
 use crate::expression::Expressions;
 use jiff::Timestamp;
 use machine::Machine;
 use serde_json::{Value, json};
 use state::State;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Version of the stored form. A run stored by the version before this one can be loaded.
@@ -117,11 +118,11 @@ impl Run {
             high: 0,
             serial: 0,
             children: 0,
-            frames: std::collections::BTreeMap::new(),
+            frames: BTreeMap::new(),
             queue: std::collections::VecDeque::new(),
             undo: Vec::new(),
             draining: Vec::new(),
-            timers: std::collections::BTreeMap::new(),
+            timers: BTreeMap::new(),
             locks: Vec::new(),
             locked: false,
             paused: None,
@@ -158,6 +159,10 @@ impl Run {
 
     /// Applies an event, and gives what is to be done, in order.
     pub fn advance(&mut self, event: Stamped) -> Vec<Command> {
+        self.machine(|machine| machine.advance(event))
+    }
+
+    fn machine(&mut self, work: impl FnOnce(&mut Machine<'_>)) -> Vec<Command> {
         let mut machine = Machine {
             state: &mut self.state,
             definition: &self.definition,
@@ -165,7 +170,7 @@ impl Run {
             out: Vec::new(),
             pure: 0,
         };
-        machine.advance(event);
+        work(&mut machine);
         machine.out
     }
 
@@ -210,16 +215,24 @@ impl Run {
         .placed()
     }
 
-    /// The same run on a newer definition. Whether a step that was executed has changed is for the
+    /// The same run on a newer definition, whose tools have these effects, and what is to be written
+    /// down about that. Whether a step that was executed has changed is for the
     /// caller to find out, who knows the history (`dsl::diff`).
     ///
     /// # Errors
     /// When a step that is under way is not there any more.
-    pub fn adopt(&self, definition: Arc<Definition>) -> Result<Self, RestoreError> {
+    pub fn adopt(
+        &self,
+        definition: Arc<Definition>,
+        effects: BTreeMap<String, Effect>,
+    ) -> Result<(Self, Vec<Command>), RestoreError> {
         let mut run = self.clone();
-        run.state.digest.clone_from(&definition.digest);
+        let from = std::mem::replace(&mut run.state.digest, definition.digest.clone());
+        run.state.settings.effects.extend(effects);
         run.definition = definition;
-        run.placed()
+        let mut run = run.placed()?;
+        let out = run.machine(|machine| machine.adopted(from));
+        Ok((run, out))
     }
 
     fn placed(self) -> Result<Self, RestoreError> {
@@ -232,6 +245,12 @@ impl Run {
             None => Ok(self),
         }
     }
+}
+
+/// The pointer of the task a path names; `None` when the definition has none there.
+#[must_use]
+pub fn pointer_of<'d>(definition: &'d Definition, path: &TaskPath) -> Option<&'d str> {
+    locate::task(definition, path.as_str()).map(|task| task.pointer.as_str())
 }
 
 fn describe_runtime() -> Value {

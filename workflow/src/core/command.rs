@@ -205,9 +205,7 @@ pub enum Target {
     Http,
     /// An operation: `document operation parameters authentication output redirect`.
     OpenApi,
-    /// A method: `proto service host port authentication method arguments`.
-    Grpc,
-    /// A method of a foreign MCP server: `method parameters protocolVersion transport`.
+    /// A method of a registered MCP server: `method parameters endpoint`.
     Mcp,
 }
 

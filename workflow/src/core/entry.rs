@@ -38,6 +38,13 @@ pub enum What {
         /// Under which epoch.
         epoch: u64,
     },
+    /// It goes on with a newer definition.
+    RunAdopted {
+        /// Digest of the older one.
+        from: String,
+        /// Digest of the newer one.
+        to: String,
+    },
     /// The history nears its limit.
     RunLong {
         /// Lines so far.
@@ -190,6 +197,7 @@ impl What {
             Self::RunFaulting(_) => "run_faulting",
             Self::RunEnded(_) => "run_ended",
             Self::RunRecovered { .. } => "run_recovered",
+            Self::RunAdopted { .. } => "run_adopted",
             Self::RunLong { .. } => "run_long",
             Self::Started { .. } => "started",
             Self::Skipped => "skipped",

@@ -3,12 +3,14 @@
 //! Nothing recurses: what is to be done next stands in the run's queue, so that a loop of a thousand
 //! steps needs no stack, and a paused run keeps its place.
 
+mod adopt;
 mod approve;
 mod arguments;
 mod call;
 mod control;
 mod data;
 mod drain;
+mod effect;
 mod enter;
 mod fail;
 mod leave;

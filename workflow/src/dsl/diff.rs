@@ -81,10 +81,6 @@ fn parts(definition: &Definition) -> BTreeMap<String, Value> {
     for task in definition.uses.functions.values() {
         collect(definition, task, &mut parts);
     }
-    for extension in &definition.uses.extensions {
-        let tasks = extension.before.iter().chain(&extension.after);
-        tasks.for_each(|(_, task)| collect(definition, task, &mut parts));
-    }
     all(definition, &definition.tasks, &mut parts);
     parts
 }

@@ -9,7 +9,7 @@ mod events;
 mod failure;
 mod hub;
 
-pub use calls::{Call, Endpoint, Grpc, Http, Mcp, McpTransport, OpenApi, Output, Process, Return};
+pub use calls::{Call, Endpoint, Http, Mcp, OpenApi, Output, Process, Return};
 pub use data::{Expression, Length, Schema, Transform, Uri, Validated};
 pub use events::{Consumption, Correlation, Filter, Iteration, Listen, Read, Until};
 pub use failure::{Backoff, Catch, ErrorFilter, Fault, Jitter, Limit, Retry};
@@ -137,23 +137,6 @@ pub struct Use {
     pub secrets: Vec<String>,
     /// Authentication policies, as written.
     pub authentications: BTreeMap<String, Value>,
-    /// Extensions in order.
-    pub extensions: Vec<Extension>,
-}
-
-/// Tasks around every task of a kind.
-#[derive(Debug, Clone)]
-pub struct Extension {
-    /// Its name.
-    pub name: String,
-    /// Kind it extends: `call`, `composite`, …, or `all`.
-    pub extend: String,
-    /// Condition; `None` is always.
-    pub when: Option<Expression>,
-    /// Before the task.
-    pub before: Tasks,
-    /// After the task.
-    pub after: Tasks,
 }
 
 /// One task.

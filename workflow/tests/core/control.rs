@@ -54,13 +54,13 @@ fn a_run_moves_to_a_newer_definition_that_has_its_steps() {
     let mut bench = Bench::new(STEPS);
     bench.answer("/do/0/one", 1, json!(1));
     let newer = definition(&STEPS.replace("x.two", "x.three"));
-    bench.run = bench.run.adopt(newer).unwrap();
+    bench.run = bench.run.adopt(newer, BTreeMap::new()).unwrap().0;
     bench.fire("/do/1/nap", TimerKind::Wait, 60);
     let sent = bench.sent();
     assert!(format!("{:?}", sent[0].call.target).contains("x.three"));
     let without = definition("do: [ { only: { set: { a: 1 } } } ]");
     assert!(
-        matches!(bench.run.adopt(without), Err(RestoreError::Step(path)) if path.as_str() == "/do/2/two")
+        matches!(bench.run.adopt(without, BTreeMap::new()), Err(RestoreError::Step(path)) if path.as_str() == "/do/2/two")
     );
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use workflow::core::{Ending, Request, Verdict};
 
 fn approve(_: &Request) -> Answer {
-    (vec![("anna", "operations")], Verdict::Approve, None)
+    (vec![("anna", "admin")], Verdict::Approve, None)
 }
 
 fn output(told: &Told) -> &Value {
@@ -58,7 +58,7 @@ fn what_was_patched_is_taken_back_when_too_many_are_refused() {
         } else {
             Verdict::Deny
         };
-        (vec![("anna", "operations")], verdict, None)
+        (vec![("anna", "admin")], verdict, None)
     };
     let told = run("patch-hosts.yaml", &mut world, input, refuse_second);
     assert!(
@@ -173,7 +173,7 @@ fn a_form_becomes_a_server_when_two_agree() {
                 (vec![("starter", "staff")], Verdict::Approve, Some(filled))
             }
             None => {
-                let two = vec![("anna", "operations"), ("ben", "operations")];
+                let two = vec![("anna", "admin"), ("ben", "admin")];
                 (two, Verdict::Approve, None)
             }
         }
@@ -191,7 +191,7 @@ fn one_refusal_keeps_the_server_out() {
         let filled = json!({"hostname": "new1", "ip_address": "10.0.0.8"});
         match request.form {
             Some(_) => (vec![("starter", "staff")], Verdict::Approve, Some(filled)),
-            None => (vec![("anna", "operations")], Verdict::Deny, None),
+            None => (vec![("anna", "admin")], Verdict::Deny, None),
         }
     };
     let told = run("new-server.yaml", &mut world, json!({}), people);

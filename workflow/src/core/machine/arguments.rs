@@ -6,9 +6,9 @@ use super::super::problem::{Fault, Problem};
 use super::super::state::Data;
 use super::Machine;
 use crate::dsl::model::{
-    Call, Endpoint, Grpc, Http, Kind, Mcp, McpTransport, OpenApi, Output, Process, Return, Run, Uri,
+    Call, Endpoint, Http, Kind, Mcp, OpenApi, Output, Process, Return, Run, Uri,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 impl Machine<'_> {
@@ -41,7 +41,6 @@ impl Machine<'_> {
             }
             Call::Http(http) => (Target::Http, make.http(http)?),
             Call::OpenApi(open) => (Target::OpenApi, make.open_api(open)?),
-            Call::Grpc(grpc) => (Target::Grpc, make.grpc(grpc)?),
             Call::Mcp(mcp) => (Target::Mcp, make.mcp(mcp)?),
         };
         Ok(Invocation { target, with })
@@ -114,14 +113,18 @@ impl Make<'_> {
     }
 
     fn endpoint(&self, endpoint: &Endpoint) -> Result<(Value, Value), Problem> {
-        let address = match &endpoint.uri {
-            Uri::Template(text) => Value::String(filled(text, self.input)),
+        let address = self.address(&endpoint.uri)?;
+        Ok((address, self.maybe(endpoint.authentication.as_ref())?))
+    }
+
+    fn address(&self, uri: &Uri) -> Result<Value, Problem> {
+        match uri {
+            Uri::Template(text) => Ok(Value::String(filled(text, self.input))),
             Uri::Computed(expression) => {
                 self.machine
-                    .evaluate(expression, self.input, &self.machine.scope(self.path))?
+                    .evaluate(expression, self.input, &self.machine.scope(self.path))
             }
-        };
-        Ok((address, self.maybe(endpoint.authentication.as_ref())?))
+        }
     }
 
     fn http(&self, http: &Http) -> Result<Value, Problem> {
@@ -151,55 +154,11 @@ impl Make<'_> {
         ]))
     }
 
-    fn grpc(&self, grpc: &Grpc) -> Result<Value, Problem> {
-        let (proto, proto_authentication) = self.endpoint(&grpc.proto)?;
-        Ok(present([
-            ("proto", proto),
-            ("protoAuthentication", proto_authentication),
-            ("service", grpc.service.clone().into()),
-            ("host", grpc.host.clone().into()),
-            ("port", grpc.port.map_or(Value::Null, Value::from)),
-            ("authentication", self.maybe(grpc.authentication.as_ref())?),
-            ("method", grpc.method.clone().into()),
-            ("arguments", self.maybe(grpc.arguments.as_ref())?),
-        ]))
-    }
-
     fn mcp(&self, mcp: &Mcp) -> Result<Value, Problem> {
-        let transport = match &mcp.transport {
-            McpTransport::Http { endpoint, headers } => {
-                let (endpoint, authentication) = self.endpoint(endpoint)?;
-                let headers = self.maybe(headers.as_ref())?;
-                let fields = [
-                    ("endpoint", endpoint),
-                    ("authentication", authentication),
-                    ("headers", headers),
-                ];
-                json!({"http": present(fields)})
-            }
-            McpTransport::Stdio {
-                command,
-                arguments,
-                environment,
-            } => {
-                let fields = [
-                    ("command", command.clone().into()),
-                    ("arguments", self.template(&arguments.clone().into())?),
-                    ("environment", self.maybe(environment.as_ref())?),
-                ];
-                json!({"stdio": present(fields)})
-            }
-        };
         Ok(present([
             ("method", mcp.method.clone().into()),
             ("parameters", self.maybe(mcp.parameters.as_ref())?),
-            (
-                "protocolVersion",
-                mcp.protocol_version
-                    .clone()
-                    .map_or(Value::Null, Value::from),
-            ),
-            ("transport", transport),
+            ("endpoint", self.address(&mcp.endpoint)?),
         ]))
     }
 }

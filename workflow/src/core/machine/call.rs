@@ -1,7 +1,7 @@
 //! Calls: written down before they are sent, sent again only when that is safe.
 
 use super::super::command::{
-    AttemptTimeouts, Command, Granted, Invocation, Invoke, Purpose, Spawn, Suspended, Target,
+    AttemptTimeouts, Command, Granted, Invocation, Invoke, Purpose, Spawn, Suspended,
 };
 use super::super::entry::What;
 use super::super::event::{Failure, Outcome, TimerKind};
@@ -99,11 +99,7 @@ impl<'a> Machine<'a> {
     }
 
     fn call(&mut self, path: &TaskPath, task: &'a Task, call: Invocation) -> Result<(), Problem> {
-        let effect = task
-            .common
-            .hub
-            .effect
-            .unwrap_or_else(|| self.effect(&call.target));
+        let effect = task.common.hub.effect.unwrap_or_else(|| self.effect(&call));
         let calling = self.calling(call, effect, None);
         self.set_step(path, Step::Call(Box::new(calling)));
         match &task.common.hub.approval {
@@ -132,17 +128,6 @@ impl<'a> Machine<'a> {
             granted: None,
             undo,
         }
-    }
-
-    /// What a lost answer of this target means.
-    pub(super) fn effect(&self, target: &Target) -> Effect {
-        let Target::Tool { id, .. } = target else {
-            return Effect::Once;
-        };
-        let known = self.state.settings.effects.get(id).copied();
-        known
-            .or_else(|| self.definition.tools.get(id).map(|pin| pin.effect))
-            .unwrap_or(Effect::Once)
     }
 
     pub(super) fn calling_at(&mut self, path: &TaskPath) -> Option<&mut Calling> {

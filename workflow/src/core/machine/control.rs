@@ -123,7 +123,10 @@ impl Machine<'_> {
         }
         self.stop_timer(path, TimerKind::Retry);
         self.stop_timer(path, TimerKind::Probe);
-        self.push_proceed(path);
+        // A call that is another one now may have to wait for people first.
+        if self.is_undo(path) || !self.as_written(path).unwrap_or(false) {
+            self.push_proceed(path);
+        }
     }
 
     fn skip(&mut self, path: &TaskPath, output: Data) {

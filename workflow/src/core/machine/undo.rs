@@ -73,9 +73,9 @@ impl<'a> Machine<'a> {
             version: None,
         };
         let key = format!("{}:undo", self.key(path, attempt));
-        let effect = self.effect(&target);
-        self.log(path, What::Registered { key: key.clone() });
         let call = Arc::new(Invocation { target, with });
+        let effect = self.effect(&call);
+        self.log(path, What::Registered { key: key.clone() });
         self.state.undo.push(Undo {
             path: path.clone(),
             key,

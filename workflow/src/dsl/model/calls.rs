@@ -2,7 +2,7 @@
 //!
 //! How it is reached is the business of the driver.
 
-use super::data::{Expression, Length, Uri};
+use super::data::{Expression, Uri};
 use crate::dsl::ProcessKind;
 use serde_json::Value;
 
@@ -29,9 +29,7 @@ pub enum Call {
     Http(Http),
     /// An operation of an `OpenAPI` document.
     OpenApi(OpenApi),
-    /// A method of a gRPC service.
-    Grpc(Grpc),
-    /// A method of an MCP server that is not the hub's.
+    /// A method of a registered MCP server.
     Mcp(Mcp),
 }
 
@@ -92,25 +90,6 @@ pub struct OpenApi {
     pub redirect: bool,
 }
 
-/// A method of a gRPC service.
-#[derive(Debug, Clone)]
-pub struct Grpc {
-    /// The `.proto` file.
-    pub proto: Endpoint,
-    /// Full name of the service.
-    pub service: String,
-    /// Host name.
-    pub host: String,
-    /// Port; `None` is the scheme's.
-    pub port: Option<u16>,
-    /// Authentication policy as written; `None` sends none.
-    pub authentication: Option<Value>,
-    /// Method.
-    pub method: String,
-    /// The message.
-    pub arguments: Option<Value>,
-}
-
 /// A method of an MCP server.
 #[derive(Debug, Clone)]
 pub struct Mcp {
@@ -118,33 +97,8 @@ pub struct Mcp {
     pub method: String,
     /// Parameters: an object, or an expression.
     pub parameters: Option<Value>,
-    /// Revision to begin with; `None` leaves it to the client.
-    pub protocol_version: Option<String>,
-    /// Longest time; `None` leaves it to the task.
-    pub timeout: Option<Length>,
-    /// How it is reached.
-    pub transport: McpTransport,
-}
-
-/// How an MCP server is reached.
-#[derive(Debug, Clone)]
-pub enum McpTransport {
-    /// Streamable HTTP.
-    Http {
-        /// Where.
-        endpoint: Endpoint,
-        /// Headers: an object of strings.
-        headers: Option<Value>,
-    },
-    /// A child process.
-    Stdio {
-        /// Program.
-        command: String,
-        /// Arguments.
-        arguments: Vec<String>,
-        /// Environment: an object of strings.
-        environment: Option<Value>,
-    },
+    /// The address under which it is registered.
+    pub endpoint: Uri,
 }
 
 /// A process, started by a tool.

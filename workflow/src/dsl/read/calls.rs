@@ -1,11 +1,10 @@
 //! Reads `call`.
 //!
-//! `asyncapi` and `a2a` are refused: no broker and no foreign agent is reached from here.
+//! `asyncapi`, `a2a` and `grpc` are refused: no broker, no foreign agent and no foreign gRPC service is
+//! reached from here. MCP servers are called through the hub, under which they are registered.
 
 use super::fields::{Fields, Node, Reader};
-use crate::dsl::model::{
-    Call, Endpoint, Expression, Grpc, Http, Mcp, McpTransport, OpenApi, Output, Uri,
-};
+use crate::dsl::model::{Call, Endpoint, Expression, Http, Mcp, OpenApi, Output, Uri};
 use serde_json::{Map, Value};
 
 const OUTPUTS: &[(&str, Output)] = &[
@@ -27,20 +26,19 @@ impl Reader<'_> {
     pub(super) fn call(&mut self, task: &Fields<'_>, node: &Node<'_>) -> Option<Call> {
         let name = self.text(node)?;
         match name {
-            "asyncapi" | "a2a" => {
+            "asyncapi" | "a2a" | "grpc" => {
                 let message =
                     format!("call: {name} is not supported; call a tool of the hub instead");
                 self.complain("unsupported", &node.pointer, message);
                 return None;
             }
-            "http" | "openapi" | "grpc" | "mcp" => {}
+            "http" | "openapi" | "mcp" => {}
             _ => return self.named_call(task, node, name),
         }
         let with = self.need(task, "with")?;
         match name {
             "http" => self.http(&with).map(Call::Http),
             "openapi" => self.openapi(&with).map(Call::OpenApi),
-            "grpc" => self.grpc(&with).map(Call::Grpc),
             _ => self.mcp(&with).map(Call::Mcp),
         }
     }
@@ -136,48 +134,6 @@ impl Reader<'_> {
         })
     }
 
-    fn grpc(&mut self, node: &Node<'_>) -> Option<Grpc> {
-        let fields = self.fields(node, &["proto", "service", "method", "arguments"])?;
-        let proto = self
-            .need(&fields, "proto")
-            .and_then(|it| self.resource(&it));
-        let method = self.need(&fields, "method");
-        let service = self.need(&fields, "service")?;
-        let service = self.fields(&service, &["name", "host", "port", "authentication"])?;
-        let name = self.need(&service, "name");
-        let host = self.need(&service, "host").and_then(|it| self.host(&it));
-        let port = service
-            .get("port")
-            .and_then(|it| self.whole(&it, 0, 65_535));
-        let arguments = fields.get("arguments");
-        Some(Grpc {
-            service: self.owned(name.as_ref())?,
-            method: self.owned(method.as_ref())?,
-            port: port.and_then(|it| u16::try_from(it).ok()),
-            authentication: service
-                .get("authentication")
-                .and_then(|it| self.authentication(&it)),
-            arguments: arguments.and_then(|it| self.object_template(&it)),
-            host: host?,
-            proto: proto?,
-        })
-    }
-
-    fn host(&mut self, node: &Node<'_>) -> Option<String> {
-        let text = self.text(node)?;
-        let letter = |it: char| it.is_ascii_alphanumeric();
-        let fits = (1..=63).contains(&text.len())
-            && text.starts_with(letter)
-            && text.ends_with(letter)
-            && text.chars().all(|it| letter(it) || matches!(it, '-' | '.'));
-        if !fits {
-            let message = format!("{text:?} is no host name");
-            self.complain("bad_name", &node.pointer, message);
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
     fn mcp(&mut self, node: &Node<'_>) -> Option<Mcp> {
         const KNOWN: &[&str] = &[
             "protocolVersion",
@@ -201,12 +157,13 @@ impl Reader<'_> {
             }
             self.owned(client.get("description").as_ref());
         }
+        // Said by the author, decided between hub and server.
+        self.owned(fields.get("protocolVersion").as_ref());
+        self.length_of(fields.get("timeout").as_ref());
         Some(Mcp {
             parameters: fields.get("parameters").and_then(|it| self.parameters(&it)),
-            protocol_version: self.owned(fields.get("protocolVersion").as_ref()),
-            timeout: self.length_of(fields.get("timeout").as_ref()),
             method: method?.to_owned(),
-            transport: transport?,
+            endpoint: transport?,
         })
     }
 
@@ -217,29 +174,27 @@ impl Reader<'_> {
         }
     }
 
-    fn transport(&mut self, node: &Node<'_>) -> Option<McpTransport> {
+    /// The address of a server. How it is spoken to otherwise is said where it is registered.
+    fn transport(&mut self, node: &Node<'_>) -> Option<Uri> {
         let fields = self.fields(node, &["http", "stdio", "options"])?;
-        if let Some(options) = fields.get("options") {
-            self.texts_or_expression(Some(&options));
-        }
         let (name, inner) = self.one_of(&fields, &["http", "stdio"])?;
-        if name == "http" {
-            let http = self.fields(&inner, &["endpoint", "headers"])?;
-            let endpoint = self.need(&http, "endpoint");
-            let endpoint = endpoint.and_then(|it| self.endpoint(&it));
-            return Some(McpTransport::Http {
-                headers: self.texts_or_expression(http.get("headers").as_ref()),
-                endpoint: endpoint?,
-            });
+        if name == "stdio" {
+            let message =
+                "programs are not started by workflows; register the server and call its tools";
+            self.complain("unsupported", &inner.pointer, message);
+            return None;
         }
-        let stdio = self.fields(&inner, &["command", "arguments", "environment"])?;
-        let command = self.need(&stdio, "command");
-        let arguments = stdio.get("arguments").and_then(|it| self.texts(&it));
-        Some(McpTransport::Stdio {
-            environment: self.texts_or_expression(stdio.get("environment").as_ref()),
-            command: self.owned(command.as_ref())?,
-            arguments: arguments.unwrap_or_default(),
-        })
+        let http = self.fields(&inner, &["endpoint", "headers"])?;
+        let endpoint = self.need(&http, "endpoint")?;
+        let read = self.endpoint(&endpoint)?;
+        let own = read.authentication.is_some().then_some(&endpoint);
+        let headers = http.get("headers");
+        if let Some(own) = own.or(headers.as_ref()) {
+            let message =
+                "credentials and headers of an MCP server are those it is registered with";
+            self.complain("unsupported", &own.pointer, message);
+        }
+        Some(read.uri)
     }
 
     fn output_of(&mut self, fields: &Fields<'_>) -> Output {

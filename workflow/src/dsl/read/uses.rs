@@ -3,7 +3,7 @@
 //! Errors, retries and timeouts end here; functions are checked once all tasks are known.
 
 use super::fields::{Fields, Node, Reader, nearest};
-use crate::dsl::model::{Call, Extension, Fault, Kind, Length, Retry, Task, Tasks, Use};
+use crate::dsl::model::{Call, Fault, Kind, Length, Retry, Task, Tasks, Use};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -82,13 +82,16 @@ impl Reader<'_> {
                 format!("functions are not fetched, so the catalogue {name} cannot be used");
             self.complain("unsupported", &inner.pointer, message);
         }
+        if let Some(extensions) = fields.get("extensions") {
+            let message =
+                "extensions are not woven in; write their tasks before and after those they extend";
+            self.complain("unsupported", &extensions.pointer, message);
+        }
         let functions = self.functions(&fields);
-        let extensions = fields.get("extensions").and_then(|it| self.extensions(&it));
         Some(Use {
             functions,
             secrets: self.named.secrets.clone(),
             authentications: self.named.authentications.clone(),
-            extensions: extensions.unwrap_or_default(),
         })
     }
 
@@ -114,46 +117,6 @@ impl Reader<'_> {
             }
         }
         functions
-    }
-
-    fn extensions(&mut self, node: &Node<'_>) -> Option<Vec<Extension>> {
-        let entries = self.entries(node)?;
-        let read = |(name, inner): &(&str, Node<'_>)| self.extension(name, inner);
-        Some(entries.iter().filter_map(read).collect())
-    }
-
-    fn extension(&mut self, name: &str, node: &Node<'_>) -> Option<Extension> {
-        const KINDS: &[&str] = &[
-            "call",
-            "composite",
-            "emit",
-            "for",
-            "listen",
-            "raise",
-            "run",
-            "set",
-            "switch",
-            "try",
-            "wait",
-            "all",
-        ];
-        let fields = self.fields(node, &["extend", "when", "before", "after"])?;
-        let kinds: Vec<(&str, &str)> = KINDS.iter().map(|it| (*it, *it)).collect();
-        let extend = self.need(&fields, "extend");
-        let extend = extend.and_then(|it| self.word(&it, &kinds));
-        let when = self.condition(fields.get("when").as_ref());
-        let mut list = |key| -> Tasks {
-            let tasks = fields.get(key).and_then(|it| self.task_list(&it));
-            tasks.unwrap_or_default()
-        };
-        let (before, after) = (list("before"), list("after"));
-        Some(Extension {
-            name: name.to_owned(),
-            extend: extend?.to_owned(),
-            when,
-            before,
-            after,
-        })
     }
 
     /// Complains about functions that call themselves, however far around.
