@@ -11,10 +11,12 @@ mod expire;
 mod query;
 mod redeem;
 mod row;
+mod said;
 mod show;
 mod webhook;
 mod within;
 
+pub use said::{Said, Verdict, Vote};
 pub use show::escaped;
 pub(crate) use within::{AUTHORS_RULE, Question};
 
@@ -29,6 +31,7 @@ use crate::store::{Statement, Store, StoreError};
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use serde_json::Value;
+use shared::arguments::Violation;
 use shared::clock::SharedClock;
 use shared::id::{CorrelationId, ToolId};
 use shared::redact::Redactor;
@@ -177,6 +180,10 @@ pub struct Approval {
     pub roles: Vec<String>,
     /// The requester may be the approver.
     pub self_approval: bool,
+    /// A yes comes with an object that fits this JSON Schema; `None` when nothing more is asked.
+    pub form: Option<Value>,
+    /// Both words need a reason.
+    pub reason_required: bool,
     /// What people said, in the order they did.
     pub votes: Vec<Vote>,
     /// When it was asked.
@@ -189,47 +196,6 @@ pub struct Approval {
     pub consumed_at: Option<Timestamp>,
     /// Of the call that asked.
     pub correlation_id: String,
-}
-
-/// What one person said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vote {
-    /// The approver's principal.
-    pub approver: String,
-    /// What they said.
-    pub verdict: Verdict,
-    /// Why; `None` when they did not say.
-    pub note: Option<String>,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// One yes; as many as required approve.
-    Approve,
-    /// One no rejects.
-    Reject,
-}
-
-impl Verdict {
-    /// The word in the store and on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-        }
-    }
-
-    /// Reads the word; `None` for another one.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Approve, Self::Reject]
-            .into_iter()
-            .find(|verdict| verdict.as_str() == text)
-    }
 }
 
 /// A call that needs people.
@@ -268,6 +234,9 @@ pub enum ApprovalError {
     /// It does not fit the call, was used, is over, or cannot be asked for.
     #[error("{0}")]
     Invalid(&'static str),
+    /// What was filled in does not fit the form.
+    #[error("the form: {0}")]
+    Form(#[source] Violation),
     /// Too many requests of this requester or organisation wait.
     #[error("too many requests are waiting")]
     Flood,

@@ -1,13 +1,15 @@
 //! One effect per idempotency key: what was begun, what came of it, and what nobody knows.
 //!
 //! A key belongs to a principal and stands for one call (tool and arguments) during a day. When the
-//! hub dies between the beginning and the end, the effect stays *unknown* until somebody resolves it
-//! or the day is over; nothing is tried again by itself.
+//! hub dies between the beginning and the end, the effect stays *unknown* until somebody resolves it;
+//! nothing is tried again by itself. A change without a key has one of its own making, see [`NewEffect`].
 
 mod resolve;
 mod stored;
+mod ticket;
 
-pub use resolve::{EffectView, Resolved};
+pub use resolve::{EffectView, Resolved, Whose};
+pub use ticket::Ticket;
 
 use crate::store::instance::Instance;
 use crate::store::{Row, Statement, StoreError, micros};
@@ -23,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a key stands for its call.
 const LIFE_MICROS: i64 = 86_400_000_000;
+/// Begins the keys of changes whose callers brought none.
+const OWN: &str = "call:";
 /// Longest key kept as it is; longer ones are kept as their hash.
 const MAX_KEY: usize = 200;
 /// How often a key is looked at again that vanished in between.
@@ -31,8 +35,6 @@ const ATTEMPTS: u32 = 3;
 const ORPHAN_PERIOD: Duration = Duration::from_secs(1);
 /// So many rounds of tickets make one round of expiry.
 const EXPIRY_PERIOD: u32 = 600;
-/// Most dropped tickets remembered; beyond that their rows wait for the next start.
-const MAX_ORPHANS: usize = 10_000;
 
 /// The ledger. Shared behind an `Arc`.
 pub struct Ledger {
@@ -57,6 +59,30 @@ pub enum Begun {
     Unknown,
 }
 
+/// A change that is about to be made.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEffect<'a> {
+    /// Whose it is.
+    pub organization: &'a str,
+    /// Who makes it.
+    pub principal: &'a str,
+    /// Its idempotency key: the caller's, or for a change without one [`NewEffect::own_key`].
+    pub key: &'a str,
+    /// Canonical id.
+    pub tool: &'a ToolId,
+    /// See [`shared::arguments::hash`].
+    pub arguments_hash: &'a str,
+}
+
+impl NewEffect<'_> {
+    /// The key of a change whose caller brought none: the same call has the same, so that one whose
+    /// outcome was lost is not made again by itself.
+    #[must_use]
+    pub fn own_key(tool: &ToolId, arguments_hash: &str) -> String {
+        format!("{OWN}{tool}:{arguments_hash}")
+    }
+}
+
 impl Ledger {
     /// The hub whose changes these are.
     #[must_use]
@@ -77,19 +103,13 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`]; the call must not be made.
-    pub async fn begin(
-        &self,
-        principal: &str,
-        key: &str,
-        tool: &ToolId,
-        arguments_hash: &str,
-    ) -> Result<Begun, StoreError> {
-        let key = EntryKey::new(principal, key);
+    pub async fn begin(&self, effect: NewEffect<'_>) -> Result<Begun, StoreError> {
+        let key = EntryKey::new(effect.principal, effect.key);
         for _ in 0..ATTEMPTS {
-            if self.insert(&key, tool, arguments_hash).await? {
+            if self.insert(&key, effect).await? {
                 return Ok(Begun::Fresh(self.ticket(key)));
             }
-            if let Some(begun) = self.look_up(&key, tool, arguments_hash).await? {
+            if let Some(begun) = self.look_up(&key, effect).await? {
                 return Ok(begun);
             }
         }
@@ -100,15 +120,9 @@ impl Ledger {
     ///
     /// # Errors
     /// [`StoreError`]; asking again is safe.
-    pub async fn find(
-        &self,
-        principal: &str,
-        key: &str,
-        tool: &ToolId,
-        arguments_hash: &str,
-    ) -> Result<Option<Begun>, StoreError> {
-        let key = EntryKey::new(principal, key);
-        self.look_up(&key, tool, arguments_hash).await
+    pub async fn find(&self, effect: NewEffect<'_>) -> Result<Option<Begun>, StoreError> {
+        let key = EntryKey::new(effect.principal, effect.key);
+        self.look_up(&key, effect).await
     }
 
     /// Begins a call again whose outcome is unknown, because sending it twice does no harm. `None` when
@@ -128,19 +142,27 @@ impl Ledger {
         Ok(reopened.then(|| self.ticket(key)))
     }
 
+    /// Frees a key whose end is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]; asking again is safe.
+    pub async fn forget(&self, principal: &str, key: &str) -> Result<(), StoreError> {
+        let sql = "DELETE FROM effect_ledger WHERE principal = $1 AND idempotency_key = $2 \
+                   AND state IN ('done', 'failed')";
+        let delete = EntryKey::new(principal, key).bind(Statement::new(sql));
+        self.instance.store().write(vec![delete]).await.map(drop)
+    }
+
     async fn look_up(
         &self,
         key: &EntryKey,
-        tool: &ToolId,
-        arguments_hash: &str,
+        effect: NewEffect<'_>,
     ) -> Result<Option<Begun>, StoreError> {
         let sql = "SELECT tool, arguments_hash, state, result FROM effect_ledger \
                    WHERE principal = $1 AND idempotency_key = $2";
         let statement = key.bind(Statement::new(sql));
         let rows = self.instance.store().read(statement).await?;
-        rows.first()
-            .map(|row| known(row, tool, arguments_hash))
-            .transpose()
+        rows.first().map(|row| known(row, effect)).transpose()
     }
 
     /// Marks as unknown what a hub that was killed had begun. Gives back how many.
@@ -158,12 +180,13 @@ impl Ledger {
         Ok(outcomes.first().map_or(0, |outcome| outcome.touched))
     }
 
-    /// Drops keys whose day is over.
+    /// Drops keys whose day is over; what is unknown stays until somebody resolves it.
     ///
     /// # Errors
     /// [`StoreError`]; asking again is safe.
     pub async fn expire(&self) -> Result<u64, StoreError> {
-        let sql = "DELETE FROM effect_ledger WHERE expires_at <= $1 AND state <> 'intent'";
+        let sql =
+            "DELETE FROM effect_ledger WHERE expires_at <= $1 AND state IN ('done', 'failed')";
         let delete = Statement::new(sql).bind(self.now());
         let outcomes = self.instance.store().write(vec![delete]).await?;
         Ok(outcomes.first().map_or(0, |outcome| outcome.touched))
@@ -193,37 +216,30 @@ impl Ledger {
         }
     }
 
-    async fn insert(
-        &self,
-        key: &EntryKey,
-        tool: &ToolId,
-        arguments_hash: &str,
-    ) -> Result<bool, StoreError> {
+    async fn insert(&self, key: &EntryKey, effect: NewEffect<'_>) -> Result<bool, StoreError> {
         let now = self.now();
         let over = "DELETE FROM effect_ledger WHERE principal = $1 AND idempotency_key = $2 \
-                    AND expires_at <= $3 AND state <> 'intent'";
+                    AND expires_at <= $3 AND state IN ('done', 'failed')";
         let sql = "INSERT INTO effect_ledger (principal, idempotency_key, tool, arguments_hash, \
-                   state, instance, created_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, 'intent', $5, $6, $7) \
+                   state, instance, created_at, expires_at, organization_id, id) \
+                   VALUES ($1, $2, $3, $4, 'intent', $5, $6, $7, $8, $9) \
                    ON CONFLICT (principal, idempotency_key) DO NOTHING";
         let insert = key
             .bind(Statement::new(sql))
-            .bind(tool.as_str())
-            .bind(arguments_hash)
+            .bind(effect.tool.as_str())
+            .bind(effect.arguments_hash)
             .bind(self.instance.id().as_ref())
             .bind(now)
-            .bind(now.saturating_add(LIFE_MICROS));
+            .bind(now.saturating_add(LIFE_MICROS))
+            .bind(effect.organization)
+            .bind(format!("eff_{}", uuid::Uuid::now_v7().simple()));
         let batch = vec![key.bind(Statement::new(over)).bind(now), insert];
         let outcomes = self.instance.store().write(batch).await?;
         Ok(outcomes.last().is_some_and(|outcome| outcome.touched == 1))
     }
 
     fn ticket(&self, key: EntryKey) -> Ticket {
-        Ticket {
-            instance: self.instance.clone(),
-            orphans: Arc::clone(&self.orphans),
-            open: Some(key),
-        }
+        Ticket::new(self.instance.clone(), Arc::clone(&self.orphans), key)
     }
 
     fn write_orphans(&self) {
@@ -231,7 +247,7 @@ impl Ledger {
         if taken.is_empty() {
             return;
         }
-        let batch = taken.iter().map(unknown).collect();
+        let batch = taken.iter().map(ticket::unknown).collect();
         if self.instance.store().try_write_later(batch).is_err() {
             self.orphans.lock().extend(taken);
         }
@@ -239,101 +255,6 @@ impl Ledger {
 
     fn now(&self) -> i64 {
         micros(self.instance.clock().now())
-    }
-}
-
-/// The right to make one call. Dropped without a word, the effect is unknown.
-pub struct Ticket {
-    instance: Instance,
-    orphans: Arc<Mutex<Vec<EntryKey>>>,
-    /// `None` once the end is written.
-    open: Option<EntryKey>,
-}
-
-impl std::fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ticket").finish_non_exhaustive()
-    }
-}
-
-impl Ticket {
-    /// The call was made and gave this. Kept for repetitions, unless it is sensitive or over 1 MiB.
-    ///
-    /// # Errors
-    /// [`StoreError`]; the effect then counts as unknown.
-    pub async fn done(self, output: &Output) -> Result<(), StoreError> {
-        self.settle("done", Stored::of_output(output)).await
-    }
-
-    /// The call was made and failed; a repetition gets the same failure.
-    ///
-    /// # Errors
-    /// As [`Ticket::done`].
-    pub async fn failed(self, error: &ToolError) -> Result<(), StoreError> {
-        self.settle("failed", Stored::of_error(error)).await
-    }
-
-    /// The call was certainly not made: the key is free again.
-    ///
-    /// # Errors
-    /// As [`Ticket::done`].
-    pub async fn withdrawn(self) -> Result<(), StoreError> {
-        let sql = "DELETE FROM effect_ledger WHERE principal = $1 AND idempotency_key = $2 \
-                   AND instance = $3 AND state IN ('intent', 'unknown')";
-        self.end(|key, hub| key.bind(Statement::new(sql)).bind(hub))
-            .await
-    }
-
-    /// Nobody knows whether the call was made.
-    ///
-    /// # Errors
-    /// As [`Ticket::done`].
-    pub async fn unknown(self) -> Result<(), StoreError> {
-        self.end(|key, _hub| unknown(key)).await
-    }
-
-    async fn settle(self, state: &'static str, result: String) -> Result<(), StoreError> {
-        let sql = "UPDATE effect_ledger SET state = $4, result = $5 \
-                   WHERE principal = $1 AND idempotency_key = $2 \
-                   AND instance = $3 AND state IN ('intent', 'unknown')";
-        self.end(|key, hub| {
-            let update = key
-                .bind(Statement::new(sql))
-                .bind(hub)
-                .bind(state)
-                .bind(result);
-            update.expect(1)
-        })
-        .await
-    }
-
-    async fn end(
-        mut self,
-        statement: impl FnOnce(&EntryKey, &str) -> Statement,
-    ) -> Result<(), StoreError> {
-        let Some(key) = &self.open else { return Ok(()) };
-        let write = statement(key, self.instance.id());
-        self.instance.store().write(vec![write]).await?;
-        self.open = None;
-        Ok(())
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let Some(key) = self.open.take() else { return };
-        // The queue of writes keeps its order: an end that is under way still comes first.
-        if self
-            .instance
-            .store()
-            .try_write_later(vec![unknown(&key)])
-            .is_err()
-        {
-            let mut orphans = self.orphans.lock();
-            if orphans.len() < MAX_ORPHANS {
-                orphans.push(key);
-            }
-        }
     }
 }
 
@@ -363,14 +284,9 @@ impl EntryKey {
     }
 }
 
-fn unknown(key: &EntryKey) -> Statement {
-    let sql = "UPDATE effect_ledger SET state = 'unknown' \
-               WHERE principal = $1 AND idempotency_key = $2 AND state = 'intent'";
-    key.bind(Statement::new(sql))
-}
-
-fn known(row: &Row, tool: &ToolId, arguments_hash: &str) -> Result<Begun, StoreError> {
-    if row.text("tool")? != tool.as_str() || row.text("arguments_hash")? != arguments_hash {
+fn known(row: &Row, effect: NewEffect<'_>) -> Result<Begun, StoreError> {
+    let same = row.text("tool")? == effect.tool.as_str();
+    if !same || row.text("arguments_hash")? != effect.arguments_hash {
         return Ok(Begun::Conflict);
     }
     Ok(match row.text("state")? {

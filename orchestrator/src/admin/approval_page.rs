@@ -5,7 +5,7 @@
 //! name. Who opens the page without a key learns nothing of the request.
 
 use super::table::Route;
-use crate::approvals::{ApprovalError, ApprovalState, Verdict};
+use crate::approvals::{ApprovalError, ApprovalState, Said, Verdict};
 use crate::auth::Principal;
 use crate::transport::Hub;
 use crate::transport::access::Need;
@@ -39,6 +39,9 @@ struct Sent {
     action: String,
     #[serde(default)]
     note: String,
+    /// JSON; empty means none.
+    #[serde(default)]
+    form: String,
 }
 
 async fn ask() -> Response {
@@ -64,12 +67,19 @@ async fn answer(
         None => None,
         Some(verdict) => {
             let note: String = sent.note.trim().chars().take(MAX_NOTE).collect();
-            let note = (!note.is_empty()).then_some(note.as_str());
-            let decided = hub
-                .gateway
-                .approvals
-                .decide(&id, &principal, verdict, note)
-                .await;
+            let form = match sent.form.trim() {
+                "" => None,
+                form => Some(serde_json::from_str(form)),
+            };
+            let Ok(form) = form.transpose() else {
+                return page("Not done: the form is no JSON.", None, false);
+            };
+            let said = Said {
+                verdict,
+                note: (!note.is_empty()).then_some(note.as_str()),
+                form: form.as_ref(),
+            };
+            let decided = hub.gateway.approvals.decide(&id, &principal, said).await;
             Some(match decided {
                 Ok(_) => "Your decision is recorded.".to_owned(),
                 Err(error) => told(&error),
@@ -124,6 +134,8 @@ fn page(said: &str, request: Option<&str>, pending: bool) -> Response {
     if pending {
         html.push_str(
             "<p><label>Note <input name=\"note\" maxlength=\"500\"></label></p>\
+             <p><label>Form, as JSON, where the request has one \
+             <textarea name=\"form\" rows=\"4\"></textarea></label></p>\
              <p><button name=\"action\" value=\"approve\">Approve</button> \
              <button name=\"action\" value=\"reject\">Reject</button></p>",
         );

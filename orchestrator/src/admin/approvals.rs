@@ -4,8 +4,8 @@ use super::input::{self, Input};
 use super::output;
 use super::table::Route;
 use crate::approvals::{
-    Approval, ApprovalError, ApprovalState, SIGNATURE_HEADER, Signed, TIMESTAMP_HEADER, Verdict,
-    WebhookError,
+    Approval, ApprovalError, ApprovalState, SIGNATURE_HEADER, Said, Signed, TIMESTAMP_HEADER,
+    Verdict, WebhookError,
 };
 use crate::caller::Caller;
 use crate::transport::Hub;
@@ -76,6 +76,10 @@ struct ApprovalDocument {
     rule: String,
     required: u32,
     roles: Vec<String>,
+    /// JSON Schema of what a yes comes with.
+    #[schema(value_type = Option<Object>)]
+    form: Option<Value>,
+    reason_required: bool,
     #[schema(value_type = Vec<Object>)]
     votes: Vec<Value>,
     requested_at: String,
@@ -146,6 +150,10 @@ struct Decide {
     /// Why, for the record.
     #[serde(default)]
     note: Option<String>,
+    /// The form of the request, filled in.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    form: Option<Value>,
 }
 
 impl Input for Decide {
@@ -181,8 +189,12 @@ async fn decide(
     (verdict, asked): (Verdict, Decide),
 ) -> Result<Response, Refusal> {
     let approvals = &hub.gateway.approvals;
-    let note = asked.note.as_deref();
-    let decided = approvals.decide(id, &caller.principal, verdict, note).await;
+    let said = Said {
+        verdict,
+        note: asked.note.as_deref(),
+        form: asked.form.as_ref(),
+    };
+    let decided = approvals.decide(id, &caller.principal, said).await;
     Ok(shown(hub, caller, &decided.map_err(refused)?))
 }
 
@@ -248,6 +260,7 @@ fn unsigned(error: WebhookError) -> Refusal {
 fn refused(error: ApprovalError) -> Refusal {
     match error {
         ApprovalError::Invalid(reason) => Refusal::new(Code::ValidationFailed, reason),
+        ApprovalError::Form(_) => Refusal::new(Code::ValidationFailed, error.to_string()),
         ApprovalError::Flood => Refusal::new(Code::RateLimited, error.to_string()),
         ApprovalError::NotFound => Refusal::new(Code::NotFound, "there is no such request"),
         ApprovalError::Forbidden(reason) => Refusal::new(Code::InsufficientRights, reason),

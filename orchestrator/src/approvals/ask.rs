@@ -216,6 +216,8 @@ impl Approvals {
             required: request.ask.approvers,
             roles: request.ask.roles.clone(),
             self_approval: request.ask.self_approval,
+            form: None,
+            reason_required: false,
             votes: Vec::new(),
             requested_at: kept(now),
             expires_at: kept(self.decide_until(now)),

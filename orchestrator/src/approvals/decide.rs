@@ -1,13 +1,11 @@
 //! Deciding a request: the one function behind REST, CLI, console and webhook.
 
-use super::{Approval, ApprovalError, ApprovalState, Approvals, Recorded, Verdict, refused};
+use super::{Approval, ApprovalError, ApprovalState, Approvals, Recorded, Said, Verdict, refused};
 use crate::auth::{CredentialKind, Principal, Verb};
 use crate::store::{Statement, StoreError, micros};
 use jiff::Timestamp;
+use serde_json::Value;
 use shared::tool::Effect;
-
-/// Longest note, in bytes.
-const MAX_NOTE: usize = 4096;
 
 /// How often a vote is cast anew because others voted meanwhile.
 const ATTEMPTS: u32 = 8;
@@ -16,8 +14,8 @@ const ATTEMPTS: u32 = 8;
 /// sees both.
 const LOCK: &str =
     "UPDATE approvals SET updated_at = $1 WHERE id = $2 AND state = 'pending' AND expires_at > $1";
-const VOTE: &str = "INSERT INTO approval_votes (approval_id, approver, decision, note, at, person) \
-     VALUES ($1, $2, $3, $4, $5, $6)";
+const VOTE: &str = "INSERT INTO approval_votes (approval_id, approver, decision, note, at, person, \
+     form) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const REJECT: &str =
     "UPDATE approvals SET state = 'rejected', decided_at = $1 WHERE id = $2 AND state = 'pending'";
 const APPROVE_IF_ENOUGH: &str = "UPDATE approvals SET state = 'approved', decided_at = $1, expires_at = $2 \
@@ -47,8 +45,7 @@ impl Approvals {
         &self,
         id: &str,
         approver: &Principal,
-        verdict: Verdict,
-        note: Option<&str>,
+        said: Said<'_>,
     ) -> Result<Approval, ApprovalError> {
         let now = self.clock.now();
         let found = self.by_id(id, now).await?;
@@ -74,7 +71,7 @@ impl Approvals {
             person: approver.person.as_deref(),
             role: Some(approver.role.as_str()),
         };
-        self.settle(approval, &decider, (verdict, note), now).await
+        self.settle(approval, &decider, said, now).await
     }
 
     /// What every way of deciding comes down to.
@@ -82,17 +79,15 @@ impl Approvals {
         &self,
         mut approval: Approval,
         decider: &Decider<'_>,
-        (verdict, note): (Verdict, Option<&str>),
+        said: Said<'_>,
         now: Timestamp,
     ) -> Result<Approval, ApprovalError> {
         may_decide(&approval, decider)?;
-        if note.is_some_and(|note| note.len() > MAX_NOTE) {
-            return Err(ApprovalError::Invalid("the note is longer than 4096 bytes"));
-        }
+        said.answers(&approval)?;
         let id = approval.id.clone();
         for _ in 0..ATTEMPTS {
             undecided(approval.state)?;
-            let voted = self.voted(&approval, decider, (verdict, note), now).await;
+            let voted = self.voted(&approval, decider, said, now).await;
             match voted.as_ref().err().and_then(refused) {
                 Some(StoreError::Exists(_)) => {
                     return Err(ApprovalError::Conflict("you have voted on it"));
@@ -120,7 +115,7 @@ impl Approvals {
         &self,
         approval: &Approval,
         decider: &Decider<'_>,
-        (verdict, note): (Verdict, Option<&str>),
+        said: Said<'_>,
         now: Timestamp,
     ) -> Result<ApprovalState, ApprovalError> {
         let yes = approval
@@ -128,7 +123,7 @@ impl Approvals {
             .iter()
             .filter(|vote| vote.verdict == Verdict::Approve);
         let enough = yes.count() + 1 >= usize::try_from(approval.required).unwrap_or(usize::MAX);
-        let (state, action) = match verdict {
+        let (state, action) = match said.verdict {
             // The run counts the votes on what its author asked.
             _ if approval.rule == super::AUTHORS_RULE => (ApprovalState::Pending, "approval.voted"),
             Verdict::Reject => (ApprovalState::Rejected, "approval.rejected"),
@@ -143,9 +138,9 @@ impl Approvals {
             action,
             approval: &then,
             actor: decider.subject,
-            note,
+            note: said.note,
         };
-        let batch = self.batch(&then, decider, (verdict, note), now);
+        let batch = self.batch(&then, decider, said, now);
         self.change(batch, record).await.map(|()| state)
     }
 
@@ -153,7 +148,7 @@ impl Approvals {
         &self,
         then: &Approval,
         decider: &Decider<'_>,
-        (verdict, note): (Verdict, Option<&str>),
+        said: Said<'_>,
         now: Timestamp,
     ) -> Vec<Statement> {
         let id = then.id.as_str();
@@ -164,15 +159,19 @@ impl Approvals {
         let vote = Statement::new(VOTE)
             .bind(id)
             .bind(decider.subject)
-            .bind(verdict.as_str())
-            .bind(note.map(|note| self.redactor.redact(note).into_owned()))
+            .bind(said.verdict.as_str())
+            .bind(
+                said.note
+                    .map(|note| self.redactor.redact(note).into_owned()),
+            )
             .bind(micros(now))
             .bind(decider.person.map(str::to_owned))
+            .bind(said.form.map(Value::to_string))
             .expect(1);
         if then.rule == super::AUTHORS_RULE {
             return vec![lock, vote];
         }
-        let outcome = match verdict {
+        let outcome = match said.verdict {
             Verdict::Reject => Statement::new(REJECT).bind(micros(now)).bind(id).expect(1),
             Verdict::Approve => Statement::new(APPROVE_IF_ENOUGH)
                 .bind(micros(now))

@@ -14,7 +14,7 @@ macro_rules! select {
         concat!(
             "SELECT id, organization_id, principal, requester, requester_person, tool, service, effect, rule, arguments, \
              arguments_hash, summary, readiness, required, roles, self_approval, state, expires_at, \
-             decided_at, consumed_at, correlation_id, created_at FROM approvals ",
+             decided_at, consumed_at, correlation_id, created_at, form, reason_required FROM approvals ",
             $rest
         )
     };
@@ -47,7 +47,7 @@ impl Approvals {
     }
 
     pub(super) async fn votes(&self, id: &str) -> Result<Vec<Vote>, StoreError> {
-        let sql = "SELECT approver, decision, note, at FROM approval_votes WHERE approval_id = $1 \
+        let sql = "SELECT approver, decision, note, at, form FROM approval_votes WHERE approval_id = $1 \
                    ORDER BY at, approver";
         let rows = self.store.read(Statement::new(sql).bind(id)).await?;
         rows.iter()
@@ -57,6 +57,7 @@ impl Approvals {
                     verdict: Verdict::parse(row.text("decision")?)
                         .ok_or(StoreError::Column("decision"))?,
                     note: row.optional_text("note")?.map(str::to_owned),
+                    form: optional_value(row, "form")?,
                     at: moment(row.integer("at")?),
                 })
             })
@@ -96,6 +97,8 @@ pub(super) fn approval(row: &Row, now: Timestamp) -> Result<Approval, StoreError
             .or(Err(StoreError::Column("required")))?,
         roles: serde_json::from_value(value(row, "roles")?).or(Err(StoreError::Column("roles")))?,
         self_approval: row.integer("self_approval")? != 0,
+        form: optional_value(row, "form")?,
+        reason_required: row.integer("reason_required")? != 0,
         votes: Vec::new(),
         requested_at: moment(row.integer("created_at")?),
         expires_at,
@@ -107,6 +110,12 @@ pub(super) fn approval(row: &Row, now: Timestamp) -> Result<Approval, StoreError
 
 fn value(row: &Row, column: &'static str) -> Result<Value, StoreError> {
     serde_json::from_str(row.text(column)?).or(Err(StoreError::Column(column)))
+}
+
+fn optional_value(row: &Row, column: &'static str) -> Result<Option<Value>, StoreError> {
+    let text = row.optional_text(column)?;
+    let read = text.map(serde_json::from_str).transpose();
+    read.or(Err(StoreError::Column(column)))
 }
 
 /// Checks as they stand in the store and on the wire.

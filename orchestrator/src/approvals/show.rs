@@ -45,6 +45,7 @@ impl Approval {
                     "approver": vote.approver,
                     "decision": vote.verdict.as_str(),
                     "note": vote.note,
+                    "form": vote.form,
                     "at": vote.at.to_string(),
                 })
             })
@@ -63,6 +64,8 @@ impl Approval {
             "rule": self.rule,
             "required": self.required,
             "roles": self.roles,
+            "form": self.form,
+            "reason_required": self.reason_required,
             "votes": votes,
             "requested_at": self.requested_at.to_string(),
             "expires_at": self.expires_at.to_string(),
@@ -106,6 +109,9 @@ impl Approval {
         }
         for (index, fact) in self.summary.lines().enumerate() {
             line(if index == 0 { "would" } else { "" }, fact);
+        }
+        if let Some(form) = &self.form {
+            line("form", &escaped(&form.to_string()));
         }
         for check in &self.checks {
             let mark = if check.ok { "check ok" } else { "check FAILED" };

@@ -4,12 +4,13 @@
 //! taken within five minutes of its timestamp, and once.
 
 use super::decide::Decider;
-use super::{Approval, ApprovalError, Approvals, Verdict};
+use super::{Approval, ApprovalError, Approvals, Said, Verdict};
 use crate::auth::person_of;
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde::Deserialize;
+use serde_json::Value;
 use shared::secret::Secret;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,6 +67,7 @@ struct Message {
     decision: String,
     approver: String,
     note: Option<String>,
+    form: Option<Value>,
 }
 
 /// Signatures of the last minutes, with the second they may be forgotten.
@@ -112,8 +114,12 @@ impl Approvals {
             person: person.as_deref(),
             role: None,
         };
-        let voice = (verdict, body.note.as_deref());
-        Ok(self.settle(approval, &decider, voice, now).await?)
+        let said = Said {
+            verdict,
+            note: body.note.as_deref(),
+            form: body.form.as_ref(),
+        };
+        Ok(self.settle(approval, &decider, said, now).await?)
     }
 }
 

@@ -17,9 +17,10 @@ pub(crate) const AUTHORS_RULE: &str = "metadata.hub.approval";
 
 const INSERT: &str = "INSERT INTO approvals (id, organization_id, namespace_id, principal, requester, \
      tool, service, effect, rule, arguments, arguments_hash, summary, readiness, required, roles, \
-     self_approval, token_hash, expires_at, correlation_id, workflow_id, step, created_at, updated_at) \
+     self_approval, token_hash, expires_at, correlation_id, workflow_id, step, created_at, updated_at, \
+     form, reason_required) \
      VALUES ($1, $2, $3, $4, $4, $5, $6, 'mutate', $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-     $18, $19, $20, $20)";
+     $18, $19, $20, $20, $21, $22)";
 
 /// What an author wants people to decide.
 #[derive(Debug)]
@@ -40,6 +41,9 @@ pub(crate) struct Question<'a> {
     /// Roles that may vote; empty means whoever may approve.
     pub(crate) roles: Vec<String>,
     pub(crate) self_approval: bool,
+    /// JSON Schema of what a yes comes with.
+    pub(crate) form: Option<&'a Value>,
+    pub(crate) reason_required: bool,
     pub(crate) expires: Timestamp,
     pub(crate) correlation_id: &'a str,
     pub(crate) run: &'a str,
@@ -81,7 +85,9 @@ impl Approvals {
             .bind(question.correlation_id)
             .bind(question.run)
             .bind(question.step)
-            .bind(now);
+            .bind(now)
+            .bind(question.form.map(Value::to_string))
+            .bind(question.reason_required);
         Ok((id, insert))
     }
 

@@ -28,6 +28,9 @@ pub(super) enum ApprovalsCommand {
         /// Why; kept in the audit trail.
         #[arg(long)]
         note: Option<String>,
+        /// The form of the request, filled in.
+        #[arg(long, value_name = "JSON")]
+        form: Option<String>,
     },
     /// Say no.
     Reject {
@@ -48,11 +51,17 @@ pub(super) async fn run(context: &Context, command: ApprovalsCommand) -> Result<
             context.output.show(&approval, describe);
             Ok(ExitCode::SUCCESS)
         }
-        ApprovalsCommand::Approve { id, note } => {
-            decide(context, &client, &id, ("approve", note)).await
+        ApprovalsCommand::Approve { id, note, form } => {
+            let form = match form {
+                None => Value::Null,
+                Some(text) => serde_json::from_str(&text)
+                    .map_err(|error| Failure::new(2, format!("--form is no JSON: {error}")))?,
+            };
+            let body = json!({"note": note, "form": form});
+            decide(context, &client, &id, ("approve", body)).await
         }
         ApprovalsCommand::Reject { id, note } => {
-            decide(context, &client, &id, ("reject", note)).await
+            decide(context, &client, &id, ("reject", json!({"note": note}))).await
         }
     }
 }
@@ -91,9 +100,8 @@ async fn decide(
     context: &Context,
     client: &HubClient,
     id: &str,
-    (verb, note): (&str, Option<String>),
+    (verb, body): (&str, Value),
 ) -> Result<ExitCode, Failure> {
-    let body = note.map_or_else(|| json!({}), |note| json!({ "note": note }));
     let approval = client
         .post(&format!("/api/approvals/{id}/{verb}"), &body)
         .await?;

@@ -99,7 +99,7 @@ impl Stored {
         serde_json::from_str(text).or(Err(StoreError::Column("result")))
     }
 
-    fn not_kept(why: &str) -> String {
+    pub(in crate::ledger) fn not_kept(why: &str) -> String {
         Self::NotKept(why.to_owned()).text()
     }
 

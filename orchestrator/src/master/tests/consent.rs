@@ -1,7 +1,7 @@
 //! Approvals, as a model sees them.
 
 use super::*;
-use crate::approvals::{Approval, ApprovalRequest, Verdict};
+use crate::approvals::{Approval, ApprovalRequest, Said, Verdict};
 use crate::caller::testing::{caller, permissions, principal};
 use crate::policy::{Decision, Policy, Request};
 use shared::tool::Assessment;
@@ -42,7 +42,9 @@ async fn asked(hub: &Hub, who: &str) -> Approval {
 async fn approve(hub: &Hub, id: &str) {
     let mut approver = principal("key:boss");
     approver.permissions = permissions("read approvals:approve");
-    let decided = hub.approvals.decide(id, &approver, Verdict::Approve, None);
+    let decided = hub
+        .approvals
+        .decide(id, &approver, Said::plain(Verdict::Approve, None));
     decided.await.unwrap();
 }
 

@@ -1,0 +1,3 @@
+ALTER TABLE approval_votes DROP COLUMN form;
+ALTER TABLE approvals DROP COLUMN reason_required;
+ALTER TABLE approvals DROP COLUMN form;
