@@ -7,6 +7,7 @@ mod approval_page;
 mod approvals;
 mod audit;
 mod document;
+mod effects;
 mod engine;
 mod health;
 mod input;
@@ -97,6 +98,7 @@ fn routes() -> Vec<Route> {
         status::routes(),
         approval_page::routes(),
         approvals::routes(),
+        effects::routes(),
         workflows::routes(),
         keys::routes(),
         operations::routes(),

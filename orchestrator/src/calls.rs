@@ -2,15 +2,18 @@
 //! documents.
 //!
 //! Each passes the outbound guard, has a time limit and a bounded answer, and carries the key of its
-//! step, so that a server that knows keys does nothing twice. Whether the starter of a run may make such
-//! a call is decided before it comes here. gRPC and foreign MCP servers are not called from here, nor
-//! are policies of OAuth 2, `OpenID` Connect and digest used: a step that asks for one fails and says so.
+//! step, so that a server that knows keys does nothing twice. [`Outward`] makes them an upstream, so
+//! that the gateway decides, records and protects them like tools. Foreign MCP servers are not called
+//! from here, nor are policies of OAuth 2, `OpenID` Connect and digest used: a step that asks for one
+//! fails and says so.
 
 mod credentials;
 mod http;
 mod openapi;
+mod outward;
 mod web;
 
+pub use outward::{HTTP_TOOL, OPENAPI_TOOL, Outward};
 pub use web::{Guarded, Lost, Web, WebRequest, WebResponse};
 
 use serde_json::Value;
@@ -47,19 +50,21 @@ impl Calls {
     /// Makes one attempt of a call that is no tool's. `key` is the same when the same attempt is made
     /// again. Dropping the future gives the call up; whether it took place is unknown then.
     pub async fn perform(&self, call: &Invocation, key: &str, timeout: Duration) -> Outcome {
-        let made = async {
-            match &call.target {
-                Target::Http => self.http(&call.with, key).await,
-                Target::OpenApi => self.openapi(&call.with, key).await,
-                other => Err(Trouble::Wrong(format!("{other:?} cannot be called"))),
-            }
-        };
+        let made = self.made(&call.target, &call.with, key);
         match tokio::time::timeout(timeout, made).await {
             Ok(Ok(output)) => Outcome::Completed(Arc::new(output)),
             Ok(Err(trouble)) => outcome(trouble),
             Err(_elapsed) => Outcome::Unknown {
                 detail: "no answer came in time".to_owned(),
             },
+        }
+    }
+
+    async fn made(&self, target: &Target, with: &Value, key: &str) -> Result<Value, Trouble> {
+        match target {
+            Target::Http => self.http(with, key).await,
+            Target::OpenApi => self.openapi(with, key).await,
+            other => Err(Trouble::Wrong(format!("{other:?} cannot be called"))),
         }
     }
 }

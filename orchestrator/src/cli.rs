@@ -9,6 +9,7 @@ mod bench;
 mod client;
 mod client_config;
 mod doctor;
+mod effects;
 mod health;
 mod keys;
 mod migrate;
@@ -71,6 +72,9 @@ enum Command {
     /// See and decide what people are asked.
     #[command(subcommand)]
     Approvals(approvals::ApprovalsCommand),
+    /// Settle changes whose outcome nobody knows.
+    #[command(subcommand)]
+    Effects(effects::EffectsCommand),
     /// Register, list, try and remove third-party MCP servers.
     #[command(subcommand)]
     Servers(servers::ServersCommand),
@@ -186,6 +190,7 @@ fn run(context: &Context, command: Command) -> Result<ExitCode, Failure> {
         Command::Up(args) => block_on(up::run(context, &args)),
         Command::Tools(command) => block_on(tools::run(context, command)),
         Command::Approvals(command) => block_on(approvals::run(context, command)),
+        Command::Effects(command) => block_on(effects::run(context, command)),
         Command::Servers(command) => block_on(servers::run(context, command)),
         Command::Workflow(command) => block_on(workflow::run(context, command)),
         Command::Runs(command) => block_on(workflow::runs(context, command)),

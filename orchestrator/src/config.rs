@@ -6,10 +6,12 @@ mod bounds;
 mod check;
 mod service;
 mod variables;
+mod workflows;
 
 pub use bounds::{Limits, Results, Security, ThirdParty};
 pub use service::{ServiceConfig, Spoke};
 pub use variables::VARIABLES;
+pub use workflows::WorkflowSettings;
 
 use crate::servers::Specification;
 use crate::transport::views::ViewSettings;
@@ -44,6 +46,8 @@ pub struct Config {
     pub tracing: Tracing,
     /// Times of approvals.
     pub approvals: Approvals,
+    /// Workflows.
+    pub workflows: WorkflowSettings,
     /// Towards spokes.
     pub spokes: Spokes,
     /// Times of tool calls.

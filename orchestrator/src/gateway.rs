@@ -8,6 +8,7 @@ mod listing;
 mod offers;
 mod run;
 
+pub use judged::Foreign;
 pub use listing::{ListedTool, Listing};
 pub use offers::{ListedOffer, OfferAsk};
 
@@ -24,7 +25,7 @@ use crate::policy::{Decision, Permit, Policy};
 use crate::router::Router;
 use crate::upstream::offers::Bridge;
 use bytes::Bytes;
-use judged::Judged;
+use judged::{Judged, Unjudged};
 use shared::clock::SharedClock;
 use shared::redact::Redactor;
 use shared::tasks::Tasks;
@@ -125,7 +126,30 @@ impl Gateway {
         bridge: Bridge,
     ) -> Result<Answer, CallError> {
         let started = tokio::time::Instant::now();
-        let judged = match self.judge(call, bridge).await {
+        let judged = self.judge(call, bridge).await;
+        self.finish(judged, started).await
+    }
+
+    /// As [`Gateway::call`], for a call to something that no service lists.
+    ///
+    /// # Errors
+    /// [`CallError`], one variant per step.
+    pub async fn call_foreign(
+        self: &Arc<Self>,
+        call: ToolCall,
+        foreign: Foreign,
+    ) -> Result<Answer, CallError> {
+        let started = tokio::time::Instant::now();
+        let judged = self.judge_foreign(call, foreign).await;
+        self.finish(judged, started).await
+    }
+
+    async fn finish(
+        self: &Arc<Self>,
+        judged: Result<Judged, Unjudged>,
+        started: tokio::time::Instant,
+    ) -> Result<Answer, CallError> {
+        let mut judged = match judged {
             Ok(judged) => judged,
             Err((service, tool, error)) => {
                 self.metrics
@@ -133,6 +157,9 @@ impl Gateway {
                 return Err(error);
             }
         };
+        // Gone as soon as the caller is, while a change goes on.
+        let asker = Arc::new(());
+        judged.asker = Arc::downgrade(&asker);
         let (service, tool) = judged.labels();
         let caller = judged.caller.clone();
         let answer = if judged.is_read() {
@@ -144,6 +171,7 @@ impl Gateway {
                 .spawn("call", async move { gateway.recorded(judged).await });
             detached.await.unwrap_or(Err(CallError::Internal))
         };
+        drop(asker);
         self.metrics
             .call_ended(&service, &tool, started.elapsed(), answer.as_ref().err());
         log(&caller, &tool, started.elapsed(), answer.as_ref().err());

@@ -33,6 +33,7 @@ use shared::tasks::Tasks;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// How long a server may take to show what it has when it is registered.
 const PROBE: Duration = Duration::from_secs(40);
@@ -293,6 +294,27 @@ impl Servers {
     pub fn offers(&self, name: &str) -> Option<Arc<dyn Offers>> {
         let server = self.running.lock().get(name).cloned()?;
         Some(server)
+    }
+
+    /// The name of the registered server at this address that a principal of `organization` may use.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the registrations cannot be read.
+    pub async fn at(
+        &self,
+        address: &Url,
+        organization: &str,
+    ) -> Result<Option<String>, StoreError> {
+        let is_at = |it: &Registered| {
+            let own = it.specification.url.as_deref().map(Url::parse);
+            it.is_for(organization) && own.is_some_and(|own| own.is_ok_and(|own| own == *address))
+        };
+        let named = |it: &Registered| it.specification.name.clone();
+        if let Some(name) = self.settings.read().iter().find(|it| is_at(it)).map(named) {
+            return Ok(Some(name));
+        }
+        let kept = rows::all(&self.parts.store).await?;
+        Ok(kept.iter().find(|it| is_at(it)).map(named))
     }
 
     /// Ends every connection, children included.

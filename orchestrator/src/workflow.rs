@@ -6,13 +6,16 @@
 //! through the gateway like any other call, as the starter of the run as it stands at that moment. What a
 //! document means, how a run goes on, retries and compensation are the core's matter and not decided here.
 
+mod adopt;
 mod answers;
 mod await_rows;
 mod children;
 mod commit;
 pub mod cron;
 mod definitions;
+mod found_out;
 mod history;
+mod hooks;
 mod house;
 mod inbox;
 mod invoke;
@@ -20,30 +23,36 @@ mod lifecycle;
 mod locks;
 mod mailbox;
 mod operations;
+mod outside;
 mod people;
 mod recovery;
 mod rows;
 mod runner;
+mod sensitive;
 mod show;
 mod start;
 mod step_rows;
 mod timers;
 
+pub use adopt::{AdoptRequest, Adopted};
 pub use definitions::DefinitionView;
 pub use history::{HistoryEntry, Reader};
+pub use hooks::Hook;
 pub use lifecycle::{cloud_event, event_type};
 pub use operations::{Order, StepResolution};
+pub use outside::Outside;
 pub use rows::{ListRuns, RunRow};
 pub use show::StepView;
 pub use start::{StartRequest, Started};
 
 use crate::gateway::Gateway;
+use crate::keys::Seal;
 use crate::store::StoreError;
 use crate::store::instance::Instance;
 use definitions::Definitions;
 use mailbox::Mailboxes;
 use shared::error::Code;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use timers::Timers;
 use tokio::sync::{Semaphore, broadcast};
@@ -92,6 +101,9 @@ pub struct Workflows {
     timers: Timers,
     slots: Arc<Semaphore>,
     changes: broadcast::Sender<Changed>,
+    outside: OnceLock<Outside>,
+    seal: OnceLock<Seal>,
+    hook: OnceLock<Hook>,
 }
 
 /// A run went on.
@@ -179,6 +191,9 @@ impl Workflows {
             timers: Timers::default(),
             slots: Arc::new(Semaphore::new(config.in_flight)),
             changes: broadcast::channel(CHANGES).0,
+            outside: OnceLock::new(),
+            seal: OnceLock::new(),
+            hook: OnceLock::new(),
             gateway,
             instance,
             config,

@@ -19,7 +19,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use documents::{Ordered, RunDocument, Start, Validate};
+use documents::{Adopt, AdoptedDocument, Ordered, RunDocument, Start, Validate};
 use http::{HeaderMap, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,6 +86,13 @@ pub(super) fn routes() -> Vec<Route> {
             orders::rerun,
             "Run again, from a step or from the start",
         ),
+        Route::post("/api/workflows/{id}/adopt", orders::adopt)
+            .needs_tools(Verb::Execute)
+            .takes::<Adopt>()
+            .envelopes::<AdoptedDocument>()
+            .says(
+                "Let a run that stands still go on with a newer document, or only say what differs",
+            ),
         Route::post("/api/events", publish)
             .needs_tools(Verb::Execute)
             .executes()
@@ -229,11 +236,7 @@ async fn show(
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
-    shown(&hub, &caller, &id).await
-}
-
-async fn shown(hub: &Hub, caller: &Caller, id: &str) -> Result<Response, Refusal> {
-    let run = workflows(hub)?.show(&caller.principal, id).await;
+    let run = workflows(&hub)?.show(&caller.principal, &id).await;
     Ok(output::data(run.map_err(refused)?))
 }
 

@@ -100,6 +100,8 @@ impl Parts {
         own.add(config, &registry, &gateway).await?;
         let servers = third_party::servers(inputs, &gateway, &registry, store)?;
         servers.load(&config.mcp_servers).await?;
+        workflows.seal_with(Seal::of(&ground.key, "waygate/workflow-state/v1"));
+        workflows.reach_out(third_party::outside(inputs, &servers)?);
         let mut hub = Hub::new(gateway, registry, store.clone(), http);
         hub.servers = Some(servers);
         hub.workflows = Some(workflows);
@@ -136,6 +138,9 @@ impl Parts {
             .await
             .map_err(|error| part("the registry")(Box::new(error)))?;
         if let Some(workflows) = &self.hub.workflows {
+            if let Some(hook) = third_party::hook(inputs, self.hub.webhook_secret.as_ref())? {
+                workflows.tell_of_runs(hook);
+            }
             let taken_up = workflows.take_up().await;
             taken_up.map_err(|error| part("the workflows")(Box::new(error)))?;
         }

@@ -1,15 +1,19 @@
-//! Third-party servers, and programs for callers, built from the settings.
+//! Third-party servers, programs for callers and the way to services outside, built from the settings.
 
 use super::{Inputs, StartError, settings};
+use crate::calls::{Calls, Guarded, Outward};
 use crate::config::{Config, InvalidConfig};
 use crate::gateway::Gateway;
 use crate::programs::Programs;
 use crate::registry::Registry;
 use crate::servers::{Servers, ServersConfig, ServersParts};
 use crate::store::Store;
+use crate::workflow::{Hook, Outside};
 use shared::exec::{Executor, SearchPath};
 use shared::outbound::Outbound;
+use shared::secret::Secret;
 use std::sync::Arc;
+use url::Url;
 
 /// The servers of this hub; none has joined yet.
 pub(super) fn servers(
@@ -19,10 +23,7 @@ pub(super) fn servers(
     store: &Store,
 ) -> Result<Arc<Servers>, StartError> {
     let config = &inputs.config.third_party;
-    let outbound = Outbound::allowing(&config.outbound).map_err(|error| InvalidConfig::Rule {
-        key: "WAYGATE_OUTBOUND_ALLOW",
-        rule: error.to_string(),
-    })?;
+    let outbound = outbound(inputs)?;
     let executor = executor(gateway);
     Ok(Servers::new(ServersParts {
         config: ServersConfig {
@@ -60,4 +61,48 @@ fn executor(gateway: &Gateway) -> Option<Executor> {
             tracing::warn!(event = "no_programs", %error, "no program can be started");
         })
         .ok()
+}
+
+/// What steps of workflows that call no tool go through.
+pub(super) fn outside(inputs: &Inputs, servers: &Arc<Servers>) -> Result<Outside, StartError> {
+    let web = Guarded::new(outbound(inputs)?);
+    let web = web.map_err(|error| StartError::Part("the web client", Box::new(error)))?;
+    let outward = Outward::new(Calls::new(Arc::new(web)));
+    let resilience = settings::resilience(&inputs.config);
+    Ok(Outside::new(outward, Some(Arc::clone(servers)), resilience))
+}
+
+/// Where the life of runs is told; `None` where nobody is.
+pub(super) fn hook(inputs: &Inputs, secret: Option<&Secret>) -> Result<Option<Hook>, StartError> {
+    let address = inputs.config.workflows.webhook_url.trim();
+    if address.is_empty() {
+        return Ok(None);
+    }
+    let broken = |rule: &str| {
+        StartError::from(InvalidConfig::Rule {
+            key: "WAYGATE_WORKFLOW_WEBHOOK",
+            rule: rule.to_owned(),
+        })
+    };
+    let url = Url::parse(address).map_err(|error| broken(&error.to_string()))?;
+    let secret = secret.ok_or_else(|| broken("needs WAYGATE_SECRET_KEY to sign with"))?;
+    let guard = outbound(inputs)?;
+    guard
+        .check(&url)
+        .map_err(|refused| broken(&refused.to_string()))?;
+    let web = Guarded::new(guard);
+    let web = web.map_err(|error| StartError::Part("the web client", Box::new(error)))?;
+    Ok(Some(Hook {
+        url,
+        secret: secret.clone(),
+        web: Arc::new(web),
+    }))
+}
+
+fn outbound(inputs: &Inputs) -> Result<Outbound, InvalidConfig> {
+    let allowed = Outbound::allowing(&inputs.config.third_party.outbound);
+    allowed.map_err(|error| InvalidConfig::Rule {
+        key: "WAYGATE_OUTBOUND_ALLOW",
+        rule: error.to_string(),
+    })
 }

@@ -10,23 +10,7 @@ use url::Url;
 
 impl Calls {
     pub(super) async fn http(&self, with: &Value, key: &str) -> Result<Value, Trouble> {
-        let endpoint = text(with, "endpoint")?;
-        let mut url = address(endpoint)?;
-        if let Some(query) = with.get("query") {
-            append(&mut url, pairs(query, "query")?);
-        }
-        let mut headers = pairs(with.get("headers").unwrap_or(&Value::Null), "headers")?;
-        headers
-            .iter_mut()
-            .for_each(|(name, _)| name.make_ascii_lowercase());
-        let request = Outgoing {
-            method: text(with, "method")?.to_ascii_uppercase(),
-            url,
-            headers,
-            body: with.get("body").filter(|it| !it.is_null()).cloned(),
-            authorization: authorization(with.get("authentication"))?,
-        };
-        self.exchange(request, with, key).await
+        self.exchange(Outgoing::of(with)?, with, key).await
     }
 
     /// Sends a request and makes the output the arguments ask for.
@@ -75,6 +59,26 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// What the arguments of `call: http` ask for.
+    pub(super) fn of(with: &Value) -> Result<Self, Trouble> {
+        let endpoint = text(with, "endpoint")?;
+        let mut url = address(endpoint)?;
+        if let Some(query) = with.get("query") {
+            append(&mut url, pairs(query, "query")?);
+        }
+        let mut headers = pairs(with.get("headers").unwrap_or(&Value::Null), "headers")?;
+        headers
+            .iter_mut()
+            .for_each(|(name, _)| name.make_ascii_lowercase());
+        Ok(Self {
+            method: text(with, "method")?.to_ascii_uppercase(),
+            url,
+            headers,
+            body: with.get("body").filter(|it| !it.is_null()).cloned(),
+            authorization: authorization(with.get("authentication"))?,
+        })
+    }
+
     fn complete(mut self, key: &str) -> WebRequest {
         let mut add = |name: &str, value: String| {
             if !self.headers.iter().any(|(it, _)| it == name) {

@@ -16,6 +16,12 @@ const METHODS: &[&str] = &[
 
 impl Calls {
     pub(super) async fn openapi(&self, with: &Value, key: &str) -> Result<Value, Trouble> {
+        let request = self.operation(with).await?;
+        self.exchange(request, with, key).await
+    }
+
+    /// The request an operation becomes; its document is fetched.
+    pub(super) async fn operation(&self, with: &Value) -> Result<Outgoing, Trouble> {
         let source = address(text(with, "document")?)?;
         let document = self
             .document(&source, with.get("documentAuthentication"))
@@ -25,7 +31,7 @@ impl Calls {
         let parameters = with.get("parameters").and_then(Value::as_object);
         let mut request = operation.request(&source, parameters.unwrap_or(&empty))?;
         request.authorization = authorization(with.get("authentication"))?;
-        self.exchange(request, with, key).await
+        Ok(request)
     }
 
     async fn document(&self, url: &Url, policy: Option<&Value>) -> Result<Value, Trouble> {

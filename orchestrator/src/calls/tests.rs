@@ -176,7 +176,7 @@ async fn operations_become_requests() {
 
 #[tokio::test]
 async fn what_cannot_be_called_says_so() {
-    let (outcome, asked) = check(Target::Grpc, json!({}), []).await;
+    let (outcome, asked) = check(Target::Mcp, json!({}), []).await;
     assert!(matches!(outcome, Outcome::Failed(failure) if !failure.ran && !failure.transient));
     let with = json!({
         "method": "get", "endpoint": "https://h.example/",

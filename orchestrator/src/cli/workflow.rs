@@ -7,7 +7,7 @@ use super::output::field;
 use super::{Context, EXIT_FAILED, Failure};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use show::{describe, follow, list_table, one_line};
+use show::{describe, differences, follow, list_table, one_line};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,6 +58,8 @@ pub(super) enum RunsCommand {
     },
     /// Settle a step whose outcome is unknown.
     Resolve(ResumeArgs),
+    /// Let a run that stands still go on with a newer document; what differs is printed.
+    Adopt(AdoptArgs),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +106,20 @@ pub(super) struct Id {
 pub(super) struct Reasoned {
     /// Run id.
     id: String,
+    /// Why; kept in the audit trail.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdoptArgs {
+    /// Run id.
+    id: String,
+    /// The newer document.
+    file: PathBuf,
+    /// Only print what differs.
+    #[arg(long)]
+    dry_run: bool,
     /// Why; kept in the audit trail.
     #[arg(long)]
     reason: Option<String>,
@@ -158,6 +174,7 @@ pub(super) async fn runs(context: &Context, command: RunsCommand) -> Result<Exit
             context.output.show(&run, one_line);
             Ok(ExitCode::SUCCESS)
         }
+        RunsCommand::Adopt(args) => adopt(context, &client, &args).await,
     }
 }
 
@@ -282,6 +299,22 @@ async fn resume(
         .post(&format!("/api/workflows/{}/resume", args.id), &body)
         .await?;
     context.output.show(&run, one_line);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn adopt(
+    context: &Context,
+    client: &HubClient,
+    args: &AdoptArgs,
+) -> Result<ExitCode, Failure> {
+    let body = json!({
+        "workflow": text_of(&args.file)?,
+        "dry_run": args.dry_run,
+        "reason": args.reason,
+    });
+    let path = format!("/api/workflows/{}/adopt", args.id);
+    let adopted = client.post(&path, &body).await?;
+    context.output.show(&adopted, differences);
     Ok(ExitCode::SUCCESS)
 }
 

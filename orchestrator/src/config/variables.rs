@@ -46,6 +46,7 @@ pub const VARIABLES: &[Variable] = &[
         "approvals.token_seconds",
         Integer,
     ),
+    Variable::new("WAYGATE_WORKFLOW_WEBHOOK", "workflows.webhook_url", Text),
     Variable::new("WAYGATE_SPOKE_AUTH", "spokes.auth", Text),
     Variable::new("WAYGATE_SPOKE_TOKEN_PATH", "spokes.token_path", Text),
     Variable::new("WAYGATE_CALL_KEY_PATH", "spokes.call_key_path", Text),

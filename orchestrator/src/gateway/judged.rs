@@ -6,6 +6,7 @@ use super::{Answer, DecidedBy, Gateway, ToolCall};
 use crate::audit::{AuditOutcome, Intent};
 use crate::caller::Caller;
 use crate::error::CallError;
+use crate::ledger::NewEffect;
 use crate::policy::{Request, Subject};
 use crate::router::{NoRoute, Route, is_for};
 use crate::upstream::UpstreamCall;
@@ -14,12 +15,23 @@ use bytes::Bytes;
 use serde_json::Value;
 use shared::arguments::{self, Limits};
 use shared::tool::{Assessment, Call, Effect};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Where a call failed before it could be recorded against a tool, with the metric's labels.
 pub(super) type Unjudged = (Arc<str>, Arc<str>, CallError);
+
+/// A call to something that no service lists: a service outside that a workflow asks.
+#[derive(Clone)]
+pub struct Foreign {
+    /// As which tool it is judged, and who makes it.
+    pub route: Arc<Route>,
+    /// What the upstream gets: an object, credentials included. It is what an approval binds.
+    pub whole: Value,
+    /// What policy, people and the record see: the same without credentials.
+    pub shown: Value,
+}
 
 /// A call that is understood.
 pub(super) struct Judged {
@@ -36,6 +48,8 @@ pub(super) struct Judged {
     pub(super) upstream: UpstreamCall,
     /// Unix seconds at the start of the call.
     pub(super) now: i64,
+    /// Lives as long as somebody waits for the answer.
+    pub(super) asker: Weak<()>,
     started: Instant,
 }
 
@@ -59,6 +73,22 @@ impl Gateway {
         let (bytes, arguments) = prepare(&route, &mut call).map_err(labels)?;
         let mut judged = self.understood(call, Arc::clone(&route), bytes, arguments);
         judged.upstream.bridge = bridge;
+        self.assess_if_open(&mut judged).await.map_err(labels)?;
+        Ok(judged)
+    }
+
+    /// Learns the effect of a call whose route and arguments are given.
+    pub(super) async fn judge_foreign(
+        &self,
+        call: ToolCall,
+        foreign: Foreign,
+    ) -> Result<Judged, Unjudged> {
+        let route = foreign.route;
+        let labels = |error| (Arc::clone(&route.service), route.tool.id.shared(), error);
+        self.admissible(&call, &route).map_err(labels)?;
+        let bytes = Bytes::from(foreign.whole.to_string());
+        let mut judged = self.understood(call, Arc::clone(&route), bytes, foreign.shown);
+        judged.upstream.arguments_hash = arguments::hash(&foreign.whole).into();
         self.assess_if_open(&mut judged).await.map_err(labels)?;
         Ok(judged)
     }
@@ -129,6 +159,7 @@ impl Gateway {
             assessment: None,
             upstream,
             now: self.clock.now().as_second(),
+            asker: Weak::new(),
             started,
         }
     }
@@ -187,6 +218,22 @@ impl Judged {
     pub(super) fn given_key(&self) -> Option<&str> {
         let key = self.idempotency_key.as_deref()?;
         (key != self.id.to_string()).then_some(key)
+    }
+
+    /// Whether somebody still waits for the answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.asker.strong_count() > 0
+    }
+
+    /// This change under a key, for the ledger.
+    pub(super) fn new_effect<'a>(&'a self, key: &'a str) -> NewEffect<'a> {
+        NewEffect {
+            organization: &self.caller.principal.organization,
+            principal: &self.caller.principal.id,
+            key,
+            tool: &self.route.tool.id,
+            arguments_hash: &self.upstream.arguments_hash,
+        }
     }
 
     pub(super) fn labels(&self) -> (Arc<str>, Arc<str>) {

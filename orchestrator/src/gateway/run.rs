@@ -6,14 +6,17 @@ use super::{Answer, Gateway};
 use crate::approvals::{ApprovalError, ApprovalRequest};
 use crate::cache::CacheKey;
 use crate::error::CallError;
-use crate::ledger::{Begun, Ticket};
+use crate::ledger::{Begun, NewEffect, Ticket};
 use crate::policy::{Ask, Permit, Subject};
 use crate::upstream::UpstreamError;
 use shared::tool::{Assessment, Output, declines_approval};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The door the steps of workflows come through.
 const WORKFLOW_DOOR: &str = "workflow";
+/// How long an answer is kept that nobody took, for a caller that asks again without a key.
+const UNTAKEN: Duration = Duration::from_mins(5);
 
 impl Gateway {
     /// Turns the caller's approval token into a permit, or opens a request and says so.
@@ -115,49 +118,56 @@ impl Gateway {
         let Some(key) = call.given_key() else {
             return Ok(None);
         };
-        let principal = &call.caller.principal.id;
-        let tool = &call.route.tool.id;
-        let known = self
-            .ledger
-            .find(principal, key, tool, &call.upstream.arguments_hash)
-            .await
-            .map_err(unrecorded)?;
+        let known = self.ledger.find(call.new_effect(key)).await;
+        let known = known.map_err(unrecorded)?;
         Ok(known.map(answer_of))
     }
 
-    /// A change: once per idempotency key, its outcome kept whatever it is.
+    /// A change: once per idempotency key, its outcome kept whatever it is. One without a key is kept
+    /// as long as its outcome is unknown, or nobody has taken its answer yet.
     pub(super) async fn change(&self, call: &Judged, permit: &Permit) -> Result<Answer, CallError> {
-        let key = call.idempotency_key.as_deref().ok_or(CallError::Internal)?;
-        let principal = &call.caller.principal.id;
-        let begun = self
-            .ledger
-            .begin(
-                principal,
-                key,
-                &call.route.tool.id,
-                &call.upstream.arguments_hash,
-            )
-            .await
-            .map_err(unrecorded)?;
-        let ticket = match begun {
+        let ticket = match self.begun(call).await? {
             Begun::Fresh(ticket) => ticket,
-            // A workflow sends again what may be sent again, with the key of the lost attempt.
-            Begun::Unknown if call.caller.door == WORKFLOW_DOOR && call.upstream.idempotent => {
-                let again = self.ledger.reopen(principal, key).await;
-                again
-                    .map_err(unrecorded)?
-                    .ok_or(CallError::OutcomeUnknown)?
-            }
             known => return answer_of(known),
         };
         let result = call.route.upstream.call(permit, &call.upstream).await;
         self.cache.forget_service(&call.route.service);
-        settle(ticket, &result).await;
+        settle(ticket, call, &result).await;
         let output = result.map_err(CallError::Upstream)?;
         Ok(Answer {
             output: Arc::new(output),
             cached: false,
         })
+    }
+
+    async fn begun(&self, call: &Judged) -> Result<Begun, CallError> {
+        let key = call.idempotency_key.as_deref().ok_or(CallError::Internal)?;
+        let principal = &call.caller.principal.id;
+        if call.given_key().is_some() {
+            let begun = self.ledger.begin(call.new_effect(key)).await;
+            let begun = begun.map_err(unrecorded)?;
+            // A workflow sends again what may be sent again, with the key of the lost attempt.
+            let again = matches!(begun, Begun::Unknown) && call.caller.door == WORKFLOW_DOOR;
+            if again && call.upstream.idempotent {
+                let ticket = self.ledger.reopen(principal, key).await;
+                let ticket = ticket.map_err(unrecorded)?;
+                return ticket.map_or(Err(CallError::OutcomeUnknown), |it| Ok(Begun::Fresh(it)));
+            }
+            return Ok(begun);
+        }
+        let own = NewEffect::own_key(&call.route.tool.id, &call.upstream.arguments_hash);
+        let begun = self.ledger.begin(call.new_effect(&own)).await;
+        match begun.map_err(unrecorded)? {
+            // The same call twice at once is two calls.
+            Begun::Running => self.ledger.begin(call.new_effect(key)).await,
+            known @ (Begun::Replay(_) | Begun::Failed(_)) => {
+                // Whoever asks again has the answer now; the next one means another call.
+                let forgotten = self.ledger.forget(principal, &own).await;
+                forgotten.map(|()| known)
+            }
+            other => Ok(other),
+        }
+        .map_err(unrecorded)
     }
 }
 
@@ -183,10 +193,19 @@ fn answer_of(begun: Begun) -> Result<Answer, CallError> {
 
 /// Writes down how a change ended. What cannot be written stays begun in the ledger, which means
 /// `unknown`: the caller still gets its answer, a repetition does not run.
-async fn settle(ticket: Ticket, result: &Result<Output, UpstreamError>) {
+async fn settle(ticket: Ticket, call: &Judged, result: &Result<Output, UpstreamError>) {
+    let keyed = call.given_key().is_some();
+    let ticket = if keyed {
+        ticket
+    } else {
+        ticket.for_only(UNTAKEN)
+    };
     let settled = match result {
-        Ok(output) => ticket.done(output).await,
         Err(error) if error.did_not_run() => ticket.withdrawn().await,
+        Ok(_) | Err(UpstreamError::Tool(_)) if !keyed && call.is_awaited() => {
+            ticket.withdrawn().await
+        }
+        Ok(output) => ticket.done(output).await,
         Err(UpstreamError::Tool(error)) => ticket.failed(error).await,
         Err(_lost) => ticket.unknown().await,
     };

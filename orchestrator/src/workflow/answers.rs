@@ -12,6 +12,21 @@ use workflow::core::{Failure, Fault, Outcome, Problem};
 /// The outcome of one attempt.
 pub(super) fn outcome(answer: Result<Answer, CallError>) -> Outcome {
     match answer {
+        Ok(answer)
+            if answer
+                .output
+                .wire
+                .as_ref()
+                .is_some_and(|wire| wire.is_error) =>
+        {
+            let detail = said(&answer).unwrap_or_else(|| "the tool failed".to_owned());
+            Outcome::Failed(Failure {
+                problem: problem(Code::BadGateway, detail),
+                ran: true,
+                transient: false,
+                retry_after: None,
+            })
+        }
         Ok(answer) => {
             let text = answer.output.structured.get();
             match serde_json::from_str::<Value>(text) {
@@ -22,6 +37,19 @@ pub(super) fn outcome(answer: Result<Answer, CallError>) -> Outcome {
             }
         }
         Err(error) => of_error(&error),
+    }
+}
+
+/// As [`outcome`], with the whole result of an MCP server, as the server wrote it.
+pub(super) fn verbatim(answer: Result<Answer, CallError>) -> Outcome {
+    let wire = match &answer {
+        Ok(answer) => answer.output.wire.as_ref(),
+        Err(_) => None,
+    };
+    let whole = wire.and_then(|wire| serde_json::from_str(wire.json.get()).ok());
+    match (outcome(answer), whole) {
+        (Outcome::Completed(_), Some(whole)) => Outcome::Completed(Arc::new(whole)),
+        (other, _) => other,
     }
 }
 
@@ -68,6 +96,16 @@ fn of_upstream(upstream: &UpstreamError, error: &CallError) -> Outcome {
     Outcome::Unknown {
         detail: error.to_string(),
     }
+}
+
+/// What a server says of its failure: the texts of the result.
+fn said(answer: &Answer) -> Option<String> {
+    let wire = answer.output.wire.as_ref()?;
+    let result: Value = serde_json::from_str(wire.json.get()).ok()?;
+    let content = result.get("content")?.as_array()?;
+    let texts = content.iter().filter_map(|it| it.get("text")?.as_str());
+    let texts: Vec<_> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
 /// Nothing was sent.

@@ -3,6 +3,7 @@
 use super::Workflows;
 use super::commit::Plan;
 use super::runner::Facts;
+use super::sensitive::Sensitive;
 use super::start::NewRun;
 use crate::store::{Statement, StoreError};
 use shared::error::Code;
@@ -61,6 +62,7 @@ impl Workflows {
             )),
             schedule: None,
             rerun: None,
+            sensitive: Sensitive::like(&facts.sensitive),
         };
         let (id, statements) = self.new_run(child);
         Ok(Birth::Born(id, statements))
@@ -110,6 +112,7 @@ impl Workflows {
             attempt,
             outcome,
         };
-        self.post_to(plan, parent, &ended);
+        let post = self.post_closed(parent, &ended, &facts.sensitive);
+        self.put_into(plan, parent, post);
     }
 }

@@ -142,13 +142,18 @@ impl Workflows {
             Command::Notify { path, why, problem } => {
                 self.call_for_help(plan, facts, (path, why, problem));
             }
-            Command::Index(attributes) => plan.statements.extend(index(&facts.id, attributes)),
+            Command::Index(attributes) => {
+                let shown = |(name, value)| (name, self.without_secrets(&facts.sensitive, value));
+                let attributes = attributes.into_iter().map(shown).collect();
+                plan.statements.extend(index(&facts.id, attributes));
+            }
             Command::Finish(ending) => self.finish(plan, facts, ending),
         }
         Ok(())
     }
 
     fn emit(&self, plan: &mut Plan, facts: &Facts, event: Value) {
+        let event = self.without_secrets(&facts.sensitive, event);
         plan.statements.push(self.published(facts, &event));
         plan.after.push(After::Route(event));
     }
@@ -178,7 +183,12 @@ impl Workflows {
 
     /// Puts an event into a run's inbox, in this batch.
     pub(super) fn post_to(&self, plan: &mut Plan, id: &Arc<str>, event: &Event) {
-        if let Some(post) = self.post(id, event) {
+        self.put_into(plan, id, self.post(id, event));
+    }
+
+    /// Puts a row into a run's inbox, in this batch.
+    pub(super) fn put_into(&self, plan: &mut Plan, id: &Arc<str>, post: Option<Statement>) {
+        if let Some(post) = post {
             plan.statements.push(post);
             plan.posted.push(Arc::clone(id));
         }
@@ -188,6 +198,7 @@ impl Workflows {
         if entries.is_empty() {
             return;
         }
+        plan.statements.extend(self.announced(facts, entries));
         let masked = |value: &Value| self.masked(value);
         let mut steps = StepRows::default();
         for entry in entries {
@@ -214,7 +225,8 @@ impl Workflows {
         let id = facts.id.as_ref();
         let sql = "UPDATE workflows SET status = $2, phase = $3, output = $4, error = $5, waits = '[]', \
                    current_step = NULL, updated_at = $6, finished_at = $6 WHERE id = $1";
-        let (status, phase, output, error) = words_of(&ending);
+        let shown = |value: Value| self.without_secrets(&facts.sensitive, value).to_string();
+        let (status, phase, output, error) = words_of(&ending, shown);
         let end = Statement::new(sql)
             .bind(id)
             .bind(status)
@@ -236,11 +248,17 @@ impl Workflows {
 }
 
 /// Status, phase, output and error of a run that ended so.
-fn words_of(ending: &Ending) -> (&'static str, &'static str, Option<String>, Option<String>) {
+fn words_of(
+    ending: &Ending,
+    shown: impl Fn(Value) -> String,
+) -> (&'static str, &'static str, Option<String>, Option<String>) {
     match ending {
-        Ending::Completed(output) => ("completed", "completed", Some(output.to_string()), None),
+        Ending::Completed(output) => {
+            let output = shown(Value::clone(output));
+            ("completed", "completed", Some(output), None)
+        }
         Ending::Faulted(problem) => {
-            let error = problem.to_value().to_string();
+            let error = shown(problem.to_value());
             ("failed", "faulted", None, Some(error))
         }
         Ending::Cancelled(reason) | Ending::Killed(reason) => {

@@ -2,6 +2,7 @@
 //! digest or by name.
 
 use super::{WorkflowError, Workflows};
+use crate::auth::Permissions;
 use crate::router::Snapshot;
 use crate::store::{Statement, StoreError, micros, moment};
 use jiff::Timestamp;
@@ -81,6 +82,17 @@ fn long_form(source: &str, snapshot: &Snapshot) -> Result<Option<String>, Vec<Co
         _ => tool.to_owned(),
     };
     Ok(Some(compact::expand(&value, &full_id)?.to_string()))
+}
+
+/// The permissions of its starter a document may use; `None` means all.
+pub(super) fn grant_of(definition: &Definition) -> Result<Option<Permissions>, WorkflowError> {
+    let Some(texts) = &definition.hub.grant else {
+        return Ok(None);
+    };
+    let grant = Permissions::parse(texts.iter().map(String::as_str));
+    grant
+        .map(Some)
+        .map_err(|error| WorkflowError::Unreadable(error.to_string()))
 }
 
 impl Workflows {

@@ -88,10 +88,14 @@ pub(super) fn data_of(what: &What, masked: &impl Fn(&Value) -> Value) -> Value {
         What::RunPaused(reason) | What::RunResumed(reason) | What::RunCancelling(reason) => {
             json!({"by": reason.by, "reason": reason.why})
         }
-        What::RunFaulting(problem) | What::Faulted(problem) => json!({"error": problem.to_value()}),
+        What::RunFaulting(problem) | What::Faulted(problem) => {
+            json!({"error": masked(&problem.to_value())})
+        }
         What::RunEnded(ending) => match ending {
             Ending::Completed(output) => json!({"status": "completed", "output": small(output)}),
-            Ending::Faulted(problem) => json!({"status": "faulted", "error": problem.to_value()}),
+            Ending::Faulted(problem) => {
+                json!({"status": "faulted", "error": masked(&problem.to_value())})
+            }
             Ending::Cancelled(reason) => {
                 json!({"status": "cancelled", "by": reason.by, "reason": reason.why})
             }
@@ -100,6 +104,7 @@ pub(super) fn data_of(what: &What, masked: &impl Fn(&Value) -> Value) -> Value {
             }
         },
         What::RunRecovered { epoch } => json!({"epoch": epoch}),
+        What::RunAdopted { from, to } => json!({"from": from, "to": to}),
         What::RunLong { events } => json!({"events": events}),
         What::Started { kind, .. } => json!({"kind": kind}),
         What::Completed { output } | What::Reused { output } => json!({"output": small(output)}),
@@ -113,7 +118,7 @@ pub(super) fn data_of(what: &What, masked: &impl Fn(&Value) -> Value) -> Value {
         }),
         What::Accepted { attempt, handle } => json!({"attempt": attempt, "handle": handle}),
         What::AttemptFailed { attempt, problem } => {
-            json!({"attempt": attempt, "error": problem.to_value()})
+            json!({"attempt": attempt, "error": masked(&problem.to_value())})
         }
         What::RetryAt { at } => json!({"at": at.to_string()}),
         What::Parked { detail } => json!({"detail": detail}),

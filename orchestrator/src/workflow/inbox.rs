@@ -4,8 +4,10 @@
 //! its next start. They go in the commit that takes them in. Events that have a home elsewhere (timers,
 //! votes) are not here.
 
-use super::Workflows;
-use crate::store::{Row, Statement, StoreError, micros};
+use super::runner::Facts;
+use super::sensitive::Sensitive;
+use super::{WorkflowError, Workflows};
+use crate::store::{Statement, StoreError, micros};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -62,17 +64,38 @@ struct StoredFailure {
 
 impl Workflows {
     /// What waits for a run, oldest first.
-    pub(super) async fn inbox_of(&self, id: &str) -> Result<Vec<Waiting>, StoreError> {
+    pub(super) async fn inbox_of(&self, facts: &Facts) -> Result<Vec<Waiting>, WorkflowError> {
         let sql =
             "SELECT id, event FROM workflow_inbox WHERE workflow_id = $1 ORDER BY id LIMIT $2";
-        let select = Statement::new(sql).bind(id).bind(PAGE);
+        let select = Statement::new(sql).bind(facts.id.as_ref()).bind(PAGE);
         let rows = self.instance.store().read(select).await?;
-        rows.iter().map(waiting).collect()
+        rows.iter()
+            .map(|row| {
+                let event = self.opened(&facts.id, row.text("event")?, &facts.sensitive)?;
+                let stored: Stored =
+                    serde_json::from_str(&event).or(Err(StoreError::Column("event")))?;
+                Ok(Waiting {
+                    id: row.text("id")?.to_owned(),
+                    event: stored.event(),
+                })
+            })
+            .collect()
     }
 
     /// Puts an event into a run's inbox.
     pub(super) fn post(&self, id: &str, event: &Event) -> Option<Statement> {
+        self.post_closed(id, event, &Sensitive::default())
+    }
+
+    /// The same, for an event that may hold what a run must not show.
+    pub(super) fn post_closed(
+        &self,
+        id: &str,
+        event: &Event,
+        sensitive: &Sensitive,
+    ) -> Option<Statement> {
         let stored = serde_json::to_string(&Stored::of(event)?).ok()?;
+        let stored = self.closed(id, stored, sensitive);
         let sql = "INSERT INTO workflow_inbox (id, workflow_id, event, at) \
                    SELECT $1, id, $3, $4 FROM workflows WHERE id = $2 AND finished_at IS NULL";
         let insert = Statement::new(sql)
@@ -87,15 +110,6 @@ impl Workflows {
 /// Takes a row out, in the commit that takes its event in.
 pub(super) fn taken(id: &str) -> Statement {
     Statement::new("DELETE FROM workflow_inbox WHERE id = $1").bind(id)
-}
-
-fn waiting(row: &Row) -> Result<Waiting, StoreError> {
-    let stored: Stored =
-        serde_json::from_str(row.text("event")?).or(Err(StoreError::Column("event")))?;
-    Ok(Waiting {
-        id: row.text("id")?.to_owned(),
-        event: stored.event(),
-    })
 }
 
 impl Stored {

@@ -10,11 +10,14 @@ use super::runner::Facts;
 use crate::auth::{AuthError, Principal};
 use crate::caller::Caller;
 use crate::error::CallError;
-use crate::gateway::ToolCall;
+use crate::gateway::{Answer, Foreign, ToolCall};
+use bytes::Bytes;
+use futures::FutureExt;
 use parking_lot::Mutex;
 use shared::error::Code;
 use shared::id::CorrelationId;
 use shared::tool::Progress;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,7 +27,7 @@ use workflow::core::{Event, Invoke, Outcome, Target};
 /// The door steps come through.
 pub(crate) const DOOR: &str = "workflow";
 /// Pause before something of ours is tried again.
-const SOON: Duration = Duration::from_secs(1);
+pub(super) const SOON: Duration = Duration::from_secs(1);
 
 /// An attempt that is to be made, its commit done.
 pub(super) struct Attempt {
@@ -33,15 +36,33 @@ pub(super) struct Attempt {
     pub(super) cancelled: CancellationToken,
 }
 
+/// Where a call goes.
+pub(super) enum Way {
+    /// To a tool.
+    Tool {
+        /// Canonical id.
+        id: String,
+        /// An object.
+        arguments: Bytes,
+    },
+    /// To something no service lists.
+    Foreign(Foreign),
+}
+
 impl Workflows {
     /// Makes the attempt in a task of its own and tells the run.
     pub(super) fn dispatch(self: &Arc<Self>, attempt: Attempt) {
         let workflows = Arc::clone(self);
         let task = async move {
+            // Whatever happens to an attempt, its run hears of it.
+            let made = AssertUnwindSafe(workflows.attempt(&attempt)).catch_unwind();
+            let outcome = made.await.unwrap_or_else(|_panic| Outcome::Unknown {
+                detail: "the hub failed while it made the call".to_owned(),
+            });
             let event = Event::Outcome {
                 path: attempt.invoke.path.clone(),
                 attempt: attempt.invoke.attempt,
-                outcome: workflows.attempt(&attempt).await,
+                outcome,
             };
             let id = &attempt.facts.id;
             if workflows.deliver(id, Letter::Event(event)).await.is_err() {
@@ -78,11 +99,14 @@ impl Workflows {
             }
         };
         match &attempt.invoke.call.target {
-            Target::Tool { .. } => self.call_tool(attempt, principal).await,
-            other => {
-                let what = format!("this build cannot make calls of the kind {other:?}");
-                answers::not_sent(Code::NotSupported, what, None)
+            Target::Tool { id, .. } => {
+                let way = Way::Tool {
+                    id: id.clone(),
+                    arguments: attempt.invoke.call.with.to_string().into(),
+                };
+                answers::outcome(self.under_approval(attempt, principal, &way).await)
             }
+            _ => self.call_outside(attempt, principal).await,
         }
     }
 
@@ -92,19 +116,25 @@ impl Workflows {
         Ok(principal.within(facts.grant.as_ref()))
     }
 
-    async fn call_tool(self: &Arc<Self>, attempt: &Attempt, principal: Arc<Principal>) -> Outcome {
+    /// Makes the call, under the approval the step has got, if any.
+    pub(super) async fn under_approval(
+        self: &Arc<Self>,
+        attempt: &Attempt,
+        principal: Arc<Principal>,
+        way: &Way,
+    ) -> Result<Answer, CallError> {
         let granted = attempt.invoke.approval.as_ref();
         let token = granted
             .and_then(|granted| granted.request.as_deref())
             .map(|request| self.gateway.approvals.token_of(request));
         let with_token = token.is_some();
-        let first = self.once(attempt, Arc::clone(&principal), token).await;
+        let first = self.once(attempt, Arc::clone(&principal), way, token).await;
         match first {
             // The time to use the approval ran out, as when the hub was down: people are asked again.
             Err(CallError::ApprovalInvalid(_)) if with_token => {
-                answers::outcome(self.once(attempt, principal, None).await)
+                self.once(attempt, principal, way, None).await
             }
-            other => answers::outcome(other),
+            other => other,
         }
     }
 
@@ -112,30 +142,20 @@ impl Workflows {
         self: &Arc<Self>,
         attempt: &Attempt,
         principal: Arc<Principal>,
+        way: &Way,
         approval_token: Option<String>,
-    ) -> Result<crate::gateway::Answer, CallError> {
+    ) -> Result<Answer, CallError> {
         let invoke = &attempt.invoke;
-        let Target::Tool { id, .. } = &invoke.call.target else {
-            return Err(CallError::Internal);
-        };
-        let facts = &attempt.facts;
         let heard: Arc<Mutex<Option<Instant>>> = Arc::default();
         let noted = Arc::clone(&heard);
-        let correlation_id = CorrelationId::parse(&facts.correlation_id)
-            .unwrap_or_else(|_invalid| CorrelationId::fresh());
+        let (name, arguments) = match way {
+            Way::Tool { id, arguments } => (id.clone(), arguments.clone()),
+            Way::Foreign(foreign) => (foreign.route.tool.id.to_string(), Bytes::new()),
+        };
         let call = ToolCall {
-            caller: Caller {
-                principal,
-                correlation_id,
-                request_id: format!("req_{}", uuid::Uuid::now_v7().simple()).into(),
-                traceparent: None,
-                address: None,
-                door: DOOR,
-                depth: facts.depth.saturating_add(1),
-                http: None,
-            },
-            name: id.clone(),
-            arguments: invoke.call.with.to_string().into(),
+            caller: attempt.caller(principal),
+            name,
+            arguments,
             approval_token,
             idempotency_key: Some(invoke.key.clone()),
             budget: Some(invoke.timeouts.run),
@@ -143,12 +163,46 @@ impl Workflows {
             cancelled: attempt.cancelled.clone(),
         };
         let silence = silent_for(&heard, invoke.timeouts.heartbeat);
+        let answer = async {
+            match way {
+                Way::Tool { .. } => self.gateway.call(call).await,
+                Way::Foreign(foreign) => self.gateway.call_foreign(call, foreign.clone()).await,
+            }
+        };
+        let answer = async {
+            let answer = answer.await?;
+            if answer.output.sensitive {
+                let result = serde_json::from_str(answer.output.structured.get());
+                let sensitive = &attempt.facts.sensitive;
+                sensitive.learn(&self.gateway.redactor, &result.unwrap_or_default());
+            }
+            Ok(answer)
+        };
         tokio::select! {
-            answer = self.gateway.call(call) => answer,
+            answer = answer => answer,
             () = silence => {
                 attempt.cancelled.cancel();
                 Err(CallError::OutcomeUnknown)
             }
+        }
+    }
+}
+
+impl Attempt {
+    /// As whom the call is made.
+    pub(super) fn caller(&self, principal: Arc<Principal>) -> Caller {
+        let facts = &self.facts;
+        let correlation_id = CorrelationId::parse(&facts.correlation_id)
+            .unwrap_or_else(|_invalid| CorrelationId::fresh());
+        Caller {
+            principal,
+            correlation_id,
+            request_id: format!("req_{}", uuid::Uuid::now_v7().simple()).into(),
+            traceparent: None,
+            address: None,
+            door: DOOR,
+            depth: facts.depth.saturating_add(1),
+            http: None,
         }
     }
 }

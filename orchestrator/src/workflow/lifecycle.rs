@@ -7,7 +7,6 @@ use super::Workflows;
 use super::commit::Plan;
 use super::history::HistoryEntry;
 use super::runner::Facts;
-use crate::store::{Statement, micros};
 use serde_json::{Value, json};
 use shared::error::Code;
 use std::time::Duration;
@@ -109,32 +108,21 @@ impl Workflows {
             "why": why,
             "error": problem.map(|problem| problem.to_value()),
         });
-        plan.statements.push(self.told(facts, NEEDED, data));
+        let event = self.without_secrets(&facts.sensitive, self.told(facts, data));
+        plan.statements.push(self.pending(facts, event));
     }
 
-    fn told(&self, facts: &Facts, kind: &str, data: Value) -> Statement {
-        let id = uuid::Uuid::now_v7().to_string();
-        let now = self.now();
-        let event = json!({
+    fn told(&self, facts: &Facts, data: Value) -> Value {
+        json!({
             "specversion": "1.0",
-            "id": id,
+            "id": uuid::Uuid::now_v7().to_string(),
             "source": SOURCE,
-            "type": kind,
+            "type": NEEDED,
             "subject": &*facts.id,
-            "time": now.to_string(),
+            "time": self.now().to_string(),
             "datacontenttype": "application/json",
             "data": data,
-        });
-        let sql = "INSERT INTO workflow_cloudevents (organization_id, id, source, type, subject, workflow_id, \
-                   event, at, pending) VALUES ($1, $2, $3, $4, $5, $5, $6, $7, 1)";
-        Statement::new(sql)
-            .bind(facts.organization.as_ref())
-            .bind(id)
-            .bind(SOURCE)
-            .bind(kind)
-            .bind(facts.id.as_ref())
-            .bind(event.to_string())
-            .bind(micros(now))
+        })
     }
 
     /// A run is over, and that is committed.

@@ -5,6 +5,7 @@
 //! letters are put in under, so that none is lost in between.
 
 use super::Workflows;
+use super::adopt::Adoption;
 use super::runner::Runner;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub(super) enum Letter {
     Inbox,
     /// An event whose sender waits until it is committed, or refused.
     Asked(Event, oneshot::Sender<Verdict>),
+    /// Another definition is to be gone on with; whoever asks waits until that is committed.
+    Adopt(Box<Adoption>),
 }
 
 /// What became of an event somebody waits for.

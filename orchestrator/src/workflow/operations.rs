@@ -4,6 +4,7 @@
 //! in their own organisation; what a run does afterwards is still done as its starter.
 
 use super::mailbox::{Letter, Undelivered, Verdict};
+use super::sensitive::{Sensitive, has_gaps};
 use super::start::{NewRun, Repeat};
 use super::{Changed, Started, WorkflowError, Workflows};
 use crate::audit::Event as Record;
@@ -93,10 +94,14 @@ impl Workflows {
             return Err(WorkflowError::invalid("reason", "killing a run needs one"));
         }
         let control = self.control_of(id, &order, caller, &why).await?;
+        let found_out = self.found_out(id, &control).await?;
         self.record(caller, order.word(), id, json!({"reason": why}))
             .await?;
         match self.tell(&row.id, Event::Control(control)).await? {
-            Verdict::Taken { changed: true } => Ok(()),
+            Verdict::Taken { changed: true } => {
+                self.note_found_out(&row.principal, found_out).await;
+                Ok(())
+            }
             Verdict::Taken { changed: false } => Err(WorkflowError::Conflict(
                 "the run is not in a state in which this changes anything".into(),
             )),
@@ -250,14 +255,18 @@ impl Workflows {
         let from = from.map(|step| path_of(&steps, step)).transpose()?;
         let done = steps
             .iter()
-            .filter(|step| step.status == "completed" && step.tool.is_some());
+            .filter(|step| step.status == "completed" && step.tool.is_some())
+            // What was masked is not known any more: such a step runs again.
+            .filter(|step| !has_gaps(&step.result));
         let outputs = done.map(|step| (TaskPath::new(&step.path), Arc::new(step.result.clone())));
         let reuse = Reuse {
             outputs: outputs.collect(),
             from,
         };
         let principal = &caller.principal;
-        let input: Value = serde_json::from_str(&row.input).unwrap_or_default();
+        let sensitive = Sensitive::default();
+        let input = self.opened(id, &row.input, &sensitive)?;
+        let input: Value = serde_json::from_str(&input).unwrap_or_default();
         let new = NewRun {
             organization: Arc::clone(&principal.organization),
             namespace: Arc::clone(&principal.namespace),
@@ -275,6 +284,7 @@ impl Workflows {
                 of: Arc::clone(&row.id),
                 reuse,
             }),
+            sensitive,
         };
         self.record(caller, "workflow.rerun", id, json!({})).await?;
         let id = self.launch(new).await?;

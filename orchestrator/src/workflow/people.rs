@@ -71,6 +71,8 @@ impl Workflows {
                     groups.collect()
                 },
                 self_approval: request.self_approval,
+                form: request.form.as_ref(),
+                reason_required: request.reason_required,
                 expires: request.expires,
                 correlation_id: &facts.correlation_id,
                 run: &facts.id,
@@ -238,7 +240,7 @@ impl Workflows {
                 },
                 reason: said.note.clone(),
                 digest: asked.digest.clone(),
-                form: None,
+                form: said.form.clone(),
             });
         }
         if approval.state == ApprovalState::Expired {

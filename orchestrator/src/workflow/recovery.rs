@@ -8,7 +8,6 @@ use super::mailbox::Letter;
 use super::rows::{COLUMNS, RunRow};
 use super::runner::{Facts, Loaded};
 use super::{WorkflowError, Workflows};
-use crate::auth::Permissions;
 use crate::store::{Statement, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,18 +97,14 @@ impl Workflows {
         };
         let known = RunRow::of(row)?;
         let definition = self.definition(&known.organization, &known.digest).await?;
-        let grant = match &definition.hub.grant {
-            None => None,
-            Some(texts) => Some(
-                Permissions::parse(texts.iter().map(String::as_str))
-                    .map_err(|error| WorkflowError::Unreadable(error.to_string()))?,
-            ),
-        };
+        let grant = super::definitions::grant_of(&definition)?;
         let expressions = Arc::clone(&self.expressions);
-        let run = Run::restore(definition, expressions, row.text("state")?.as_bytes())
+        let facts = Facts::of(&known, grant);
+        let state = self.opened(id, row.text("state")?, &facts.sensitive)?;
+        let run = Run::restore(definition, expressions, state.as_bytes())
             .map_err(|error| WorkflowError::Unreadable(error.to_string()))?;
         Ok(Some(Loaded {
-            facts: Arc::new(Facts::of(&known, grant)),
+            facts: Arc::new(facts),
             seq: row.integer("seq")?,
             in_flight: row.integer("in_flight")?,
             shown: super::show::shown(&run),

@@ -7,10 +7,12 @@
 mod deeds;
 mod record;
 
+use super::adopt::Adoption;
 use super::commit::{After, Plan, stop_timer};
 use super::inbox;
 use super::mailbox::{Letter, Verdict};
 use super::rows::RunRow;
+use super::sensitive::Sensitive;
 use super::timers::Key;
 use super::{WorkflowError, Workflows};
 use crate::auth::Permissions;
@@ -37,9 +39,27 @@ pub(super) struct Facts {
     pub(super) parent: Option<(Arc<str>, String)>,
     pub(super) grant: Option<Permissions>,
     pub(super) created_at: jiff::Timestamp,
+    pub(super) sensitive: Sensitive,
 }
 
 impl Facts {
+    /// The same run under another grant.
+    pub(super) fn under(&self, grant: Option<Permissions>) -> Self {
+        Self {
+            id: Arc::clone(&self.id),
+            organization: Arc::clone(&self.organization),
+            namespace: Arc::clone(&self.namespace),
+            name: self.name.clone(),
+            principal: Arc::clone(&self.principal),
+            correlation_id: self.correlation_id.clone(),
+            depth: self.depth,
+            parent: self.parent.clone(),
+            grant,
+            created_at: self.created_at,
+            sensitive: Sensitive::like(&self.sensitive),
+        }
+    }
+
     pub(super) fn of(row: &RunRow, grant: Option<Permissions>) -> Self {
         Self {
             id: Arc::clone(&row.id),
@@ -52,6 +72,7 @@ impl Facts {
             parent: row.parent.clone(),
             grant,
             created_at: row.created_at,
+            sensitive: Sensitive::default(),
         }
     }
 }
@@ -95,6 +116,7 @@ struct Taken {
     /// Requests policy opened, which may be decided before the run waits for them.
     questions: Vec<String>,
     asked: Vec<(oneshot::Sender<Verdict>, bool)>,
+    adopted: Vec<oneshot::Sender<Result<(), WorkflowError>>>,
 }
 
 impl Runner {
@@ -157,6 +179,8 @@ impl Runner {
                 self.workflows.timers.taken(&key);
             }
             Letter::Asked(_, reply) => drop(reply.send(Verdict::Gone)),
+            // Who waits sees that nobody answers.
+            Letter::Adopt(_) => {}
             Letter::Event(_) | Letter::Inbox => {}
         }
     }
@@ -169,7 +193,7 @@ impl Runner {
         loop {
             let due = !letters.is_empty() || orphans;
             if due && stop.is_cancelled() {
-                self.put_aside(&mut letters).await?;
+                self.put_aside(&loaded, &mut letters).await?;
             } else if due && self.step(&mut loaded, &mut letters, orphans).await? {
                 return Ok(());
             }
@@ -249,6 +273,18 @@ impl Runner {
                 taken.timers.push((Arc::clone(&self.id), path, kind, due));
             }
             Letter::Inbox => self.take_inbox(loaded, taken, commands).await?,
+            Letter::Adopt(adoption) => {
+                let Adoption { definition, reply } = *adoption;
+                let idle = self.flying.is_empty();
+                match self.workflows.adopted_by(loaded, definition, idle) {
+                    Ok((statements, new)) => {
+                        taken.statements.extend(statements);
+                        taken.adopted.push(reply);
+                        commands.extend(new);
+                    }
+                    Err(why) => drop(reply.send(Err(why))),
+                }
+            }
         }
         Ok(())
     }
@@ -259,7 +295,7 @@ impl Runner {
         taken: &mut Taken,
         commands: &mut Vec<Command>,
     ) -> Result<(), WorkflowError> {
-        for waiting in self.workflows.inbox_of(&self.id).await? {
+        for waiting in self.workflows.inbox_of(&loaded.facts).await? {
             taken.statements.push(inbox::taken(&waiting.id));
             self.note_question(loaded, &waiting.event, taken);
             commands.extend(self.advance(loaded, waiting.event));
@@ -315,13 +351,18 @@ impl Runner {
     }
 
     /// While the hub stops nothing begins: what comes in waits in the store for the next start.
-    async fn put_aside(&mut self, letters: &mut Vec<Letter>) -> Result<(), WorkflowError> {
+    async fn put_aside(
+        &mut self,
+        loaded: &Loaded,
+        letters: &mut Vec<Letter>,
+    ) -> Result<(), WorkflowError> {
         let mut statements = Vec::new();
         for letter in letters.drain(..) {
             match letter {
                 Letter::Event(event) => {
                     self.landed(&event);
-                    statements.extend(self.workflows.post(&self.id, &event));
+                    let sensitive = &loaded.facts.sensitive;
+                    statements.extend(self.workflows.post_closed(&self.id, &event, sensitive));
                 }
                 other => self.refuse(other),
             }
@@ -335,6 +376,9 @@ impl Taken {
     fn answer(&mut self, workflows: &Workflows) {
         for key in self.timers.drain(..) {
             workflows.timers.taken(&key);
+        }
+        for reply in self.adopted.drain(..) {
+            drop(reply.send(Ok(())));
         }
         for (reply, changed) in self.asked.drain(..) {
             drop(reply.send(Verdict::Taken { changed }));

@@ -2,6 +2,7 @@
 
 use super::rows::RunRow;
 use super::runner::Shown;
+use super::sensitive::is_sealed;
 use super::{WorkflowError, Workflows};
 use crate::auth::Principal;
 use crate::store::{Row, Statement, StoreError, moment};
@@ -125,7 +126,7 @@ impl Workflows {
             "results": results,
             "approval": approval,
             "waits": row.waits,
-            "input": text_json(Some(&row.input)),
+            "input": if is_sealed(&row.input) { json!({"sealed": true}) } else { text_json(Some(&row.input)) },
             "output": text_json(row.output.as_deref()),
             "error": text_json(row.error.as_deref()),
             "steps": steps.iter().map(|step| step.to_json(now)).collect::<Vec<_>>(),

@@ -2,6 +2,7 @@
 
 use super::mailbox::Letter;
 use super::rows::{COLUMNS, RunRow};
+use super::sensitive::Sensitive;
 use super::{WorkflowError, Workflows};
 use crate::caller::Caller;
 use crate::store::{Statement, StoreError, micros};
@@ -57,6 +58,8 @@ pub(super) struct NewRun<'a> {
     pub(super) parent: Option<(Arc<str>, String, bool)>,
     pub(super) schedule: Option<String>,
     pub(super) rerun: Option<Repeat>,
+    /// What it must not show from its beginning.
+    pub(super) sensitive: Sensitive,
 }
 
 impl Workflows {
@@ -114,6 +117,7 @@ impl Workflows {
             parent: None,
             schedule: None,
             rerun: None,
+            sensitive: Sensitive::default(),
         };
         match self.launch(new).await {
             Ok(id) => Ok(Started { id, known: false }),
@@ -178,7 +182,7 @@ impl Workflows {
             .bind(new.definition.id())
             .bind(new.definition.digest.as_str())
             .bind(if new.short { "short" } else { "dsl" })
-            .bind(new.input.to_string())
+            .bind(self.closed(&id, new.input.to_string(), &new.sensitive))
             .bind(new.correlation_id)
             .bind(new.principal.as_ref())
             .bind(new.key)
@@ -191,9 +195,10 @@ impl Workflows {
             .bind(now);
         let sql =
             "INSERT INTO workflow_states (workflow_id, state, seq, owner) VALUES ($1, $2, 0, $3)";
+        let state = String::from_utf8_lossy(&run.save()).into_owned();
         let state = Statement::new(sql)
             .bind(id.as_ref())
-            .bind(String::from_utf8_lossy(&run.save()).into_owned())
+            .bind(self.closed(&id, state, &new.sensitive))
             .bind(self.instance.id().as_ref());
         let batch = [row, state]
             .into_iter()

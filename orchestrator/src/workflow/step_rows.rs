@@ -5,7 +5,7 @@ use crate::store::{Argument, Statement, micros};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use workflow::core::{Entry, Problem, Purpose, Suspended, Target, TaskPath, What};
+use workflow::core::{Entry, Purpose, Suspended, Target, TaskPath, What};
 
 /// Bytes of an output that stand in the step's row; longer ones are kept once per content.
 const INLINE: usize = 4096;
@@ -67,10 +67,12 @@ impl StepRows {
                 change.finished = Some(at);
             }
             What::Faulted(problem) => {
-                change.error = Some(text_of(problem));
+                change.error = Some(masked(&problem.to_value()).to_string());
                 change.finished = Some(at);
             }
-            What::AttemptFailed { problem, .. } => change.error = Some(text_of(problem)),
+            What::AttemptFailed { problem, .. } => {
+                change.error = Some(masked(&problem.to_value()).to_string())
+            }
             What::Cancelled | What::Skipped => change.finished = Some(at),
             What::Dispatched {
                 attempt,
@@ -140,10 +142,6 @@ fn blob(digest: &str, content: String, now: i64) -> Statement {
 /// SHA-256 in hex.
 pub(super) fn sha256(text: &str) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
-}
-
-fn text_of(problem: &Problem) -> String {
-    problem.to_value().to_string()
 }
 
 /// The word a step has after this line; `None` when the line says nothing about that.

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, eventually, open};
 use crate::trail::{Trail, event, intent, ok, sql};
 use orchestrator::audit::{ABANDONED, Audit, AuditError, Filter, IN_DOUBT, Phase, export};
-use orchestrator::ledger::Ledger;
+use orchestrator::ledger::{Ledger, NewEffect};
 use orchestrator::recovery::{Recovered, recover};
 use orchestrator::store::instance::Instance;
 use orchestrator::store::{Page, Statement};
@@ -169,7 +169,14 @@ async fn what_a_killed_hub_left_open_is_closed_once() {
     killed.audit.event(event("after")).await.unwrap();
     let ledger = Ledger::new(&killed.instance);
     let tool = ToolId::parse("cmdb.local.x").unwrap();
-    let ticket = ledger.begin("key:1", "k", &tool, "ab").await.unwrap();
+    let effect = NewEffect {
+        organization: "default",
+        principal: "key:1",
+        key: "k",
+        tool: &tool,
+        arguments_hash: "ab",
+    };
+    let ticket = ledger.begin(effect).await.unwrap();
     // As if by `kill -9`: neither the call nor its ticket ever ends.
     std::mem::forget((open_call, ticket));
 
@@ -184,7 +191,7 @@ async fn what_a_killed_hub_left_open_is_closed_once() {
     assert_eq!(recovered, expected);
     assert_eq!(next.codes("cmdb.local.x").await, ["intent", IN_DOUBT]);
     assert_eq!(next.codes("cmdb.local.y").await, ["intent", "OK"]);
-    let again = ledger.begin("key:1", "k", &tool, "ab").await.unwrap();
+    let again = ledger.begin(effect).await.unwrap();
     assert!(
         matches!(again, orchestrator::ledger::Begun::Unknown),
         "{again:?}"

@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, eventually};
 use crate::postgres::Postgres;
 use futures::future::join_all;
-use orchestrator::ledger::{Begun, Ledger, Ticket};
+use orchestrator::ledger::{Begun, Ledger, NewEffect, Ticket};
 use orchestrator::store::instance::Instance;
 use orchestrator::store::{Store, StoreConfig};
 use serde_json::value::RawValue;
@@ -29,11 +29,18 @@ impl Desk {
         }
     }
 
+    const fn effect<'a>(&'a self, key: &'a str) -> NewEffect<'a> {
+        NewEffect {
+            organization: "default",
+            principal: "key:1",
+            key,
+            tool: &self.tool,
+            arguments_hash: "ab",
+        }
+    }
+
     async fn begin(&self, key: &str) -> Begun {
-        self.ledger
-            .begin("key:1", key, &self.tool, "ab")
-            .await
-            .unwrap()
+        self.ledger.begin(self.effect(key)).await.unwrap()
     }
 
     async fn fresh(&self, key: &str) -> Ticket {
@@ -138,7 +145,13 @@ async fn a_key_stands_for_one_call(desk: &Desk) {
     let other_tool = ToolId::parse("cmdb.local.x").unwrap();
     let begin = async |principal: &str, tool: &ToolId, hash: &str| {
         desk.ledger
-            .begin(principal, "one", tool, hash)
+            .begin(NewEffect {
+                principal,
+                key: "one",
+                tool,
+                arguments_hash: hash,
+                organization: "default",
+            })
             .await
             .unwrap()
     };

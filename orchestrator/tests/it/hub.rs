@@ -12,6 +12,7 @@ use orchestrator::artefacts::{Artefacts, ArtefactsConfig};
 use orchestrator::audit::Audit;
 use orchestrator::auth::{Auth, AuthConfig, NewKey, Principal, Role};
 use orchestrator::cache::{CacheConfig, ReadCache};
+use orchestrator::calls::{self, Calls, Outward};
 use orchestrator::gateway::{Gateway, GatewayConfig};
 use orchestrator::keys::{HubKey, Seal};
 use orchestrator::ledger::Ledger;
@@ -21,15 +22,17 @@ use orchestrator::metrics::Metrics;
 use orchestrator::policy::{Policy, SHIPPED};
 use orchestrator::programs::Programs;
 use orchestrator::registry::{Registry, RegistryConfig, RegistryParts};
+use orchestrator::resilience::ResilienceConfig;
 use orchestrator::store::Store;
 use orchestrator::store::instance::Instance;
 use orchestrator::transport::views::{ViewSettings, Views};
 use orchestrator::transport::{self, HttpSettings};
 use orchestrator::upstream::local::LocalUpstream;
-use orchestrator::workflow::{WorkflowConfig, Workflows};
+use orchestrator::workflow::{Outside, WorkflowConfig, Workflows};
 use serde_json::{Value, json};
 use shared::clock::SystemClock;
 use shared::exec::{Executor, SearchPath};
+use shared::outbound::Outbound;
 use shared::redact::Redactor;
 use shared::tasks::Tasks;
 use shared::testkit::Script;
@@ -112,6 +115,7 @@ impl TestHub {
         let gateway = Arc::new(gateway);
         let config = WorkflowConfig::default();
         let workflows = Workflows::new(Arc::clone(&gateway), instance, config);
+        workflows.reach_out(outside());
         let artefacts = Artefacts::new(
             store.clone(),
             Arc::clone(&gateway.clock),
@@ -289,6 +293,14 @@ async fn gateway(
         tasks: Tasks::new(),
     };
     (gateway, instance)
+}
+
+/// The way to services on loopback.
+fn outside() -> Outside {
+    let outbound = Outbound::allowing(&["127.0.0.1"]).unwrap();
+    let web = calls::Guarded::new(outbound).unwrap();
+    let outward = Outward::new(Calls::new(Arc::new(web)));
+    Outside::new(outward, None, ResilienceConfig::default())
 }
 
 async fn key_for(hub: &transport::Hub, role: Role, permissions: &[&str]) -> String {

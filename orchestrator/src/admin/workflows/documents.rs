@@ -96,3 +96,37 @@ pub(super) struct Ordered {
 impl Input for Ordered {
     const REQUIRED: &'static [&'static str] = &[];
 }
+
+/// A newer document for a run.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Adopt {
+    /// A document: an object, or its text in JSON or YAML.
+    #[schema(value_type = Object)]
+    pub(super) workflow: Value,
+    /// Only say what differs.
+    #[serde(default)]
+    pub(super) dry_run: bool,
+    /// Why, for the record.
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+}
+
+impl Input for Adopt {
+    const REQUIRED: &'static [&'static str] = &["workflow"];
+}
+
+/// What differs between what a run does and a newer document.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what another module writes")]
+pub(super) struct AdoptedDocument {
+    /// Digest of the older document.
+    pub(super) from: String,
+    /// Digest of the newer one.
+    pub(super) to: String,
+    /// `pointer`, `kind` (added, removed, changed) and `forbids`: the run has passed it.
+    #[schema(value_type = Vec<Object>)]
+    pub(super) changes: Vec<Value>,
+    /// The run goes on with the newer one.
+    pub(super) adopted: bool,
+}

@@ -179,3 +179,25 @@ pub(super) fn event_line(event: &Value) -> String {
         .unwrap_or_default();
     format!("{}  {}  {task}", field(event, "time"), field(event, "type"))
 }
+
+/// What differs between two documents, line by line.
+pub(super) fn differences(adopted: &Value) -> String {
+    let changes = adopted.get("changes").and_then(Value::as_array);
+    let line = |change: &Value| {
+        let forbids = change.get("forbids").and_then(Value::as_bool) == Some(true);
+        let mark = if forbids { " (executed already)" } else { "" };
+        format!(
+            "{:8} {}{mark}",
+            field(change, "kind"),
+            field(change, "pointer")
+        )
+    };
+    let mut lines: Vec<String> = changes.into_iter().flatten().map(line).collect();
+    let done = adopted.get("adopted").and_then(Value::as_bool) == Some(true);
+    lines.push(if done {
+        format!("the run goes on with {}", field(adopted, "to"))
+    } else {
+        "nothing was changed".to_owned()
+    });
+    lines.join("\n")
+}

@@ -28,6 +28,8 @@ impl Runner {
                    WHERE workflow_id = $1 AND seq = $3 AND owner = $5";
         let in_flight = i64::try_from(loaded.run.status().in_flight).unwrap_or(i64::MAX);
         let state = String::from_utf8_lossy(&loaded.run.save()).into_owned();
+        let sensitive = &loaded.facts.sensitive;
+        let state = self.workflows.closed(&self.id, state, sensitive);
         let update = Statement::new(sql)
             .bind(self.id.as_ref())
             .bind(state)

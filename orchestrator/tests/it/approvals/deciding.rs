@@ -3,7 +3,7 @@
 use super::desk::{Asked, Desk};
 use crate::fixture::Fixture;
 use orchestrator::approvals::{
-    ApprovalError, ApprovalState, Signed, Verdict, WebhookError, sign_webhook,
+    ApprovalError, ApprovalState, Said, Signed, Verdict, WebhookError, sign_webhook,
 };
 use orchestrator::auth::CredentialKind;
 use serde_json::json;
@@ -112,7 +112,11 @@ async fn only_another_person_of_the_organisation_decides() {
     let mut agent = desk.principal("key:helper");
     agent.kind = CredentialKind::A2aKey;
     assert!(
-        refused(desk.approvals.decide(&asked.id, &agent, yes, None).await),
+        refused(
+            desk.approvals
+                .decide(&asked.id, &agent, Said::plain(yes, None))
+                .await
+        ),
         "an agent"
     );
     assert!(unknown(desk.decide("apr_nothing", "key:helper", yes).await));
@@ -215,7 +219,7 @@ async fn one_person_with_two_keys_is_one_person() {
         principal.person = person.map(Into::into);
         let approvals = &desk.approvals;
         approvals
-            .decide(&asked.id, &principal, Verdict::Approve, None)
+            .decide(&asked.id, &principal, Said::plain(Verdict::Approve, None))
             .await
     };
     let own = by("key:boss", Some("user-1")).await;

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use orchestrator::approvals::{
-    Approval, ApprovalError, ApprovalRequest, Approvals, ApprovalsConfig, ApprovalsParts, Verdict,
+    Approval, ApprovalError, ApprovalRequest, Approvals, ApprovalsConfig, ApprovalsParts, Said,
+    Verdict,
 };
 use orchestrator::audit::{Audit, Filter};
 use orchestrator::auth::{CredentialKind, Permissions, Principal, Role};
@@ -191,7 +192,7 @@ impl Desk {
     ) -> Result<Approval, ApprovalError> {
         let approver = self.principal(approver);
         self.approvals
-            .decide(id, &approver, verdict, Some("because"))
+            .decide(id, &approver, Said::plain(verdict, Some("because")))
             .await
     }
 
