@@ -8,6 +8,7 @@
 //! `INSERT … ON CONFLICT …`, `RETURNING`, common table expressions, window functions.
 
 mod address;
+mod batch;
 mod connection;
 mod engine;
 pub mod instance;
@@ -17,7 +18,7 @@ mod statement;
 mod writer;
 
 pub use address::{DatabaseUrl, InvalidAddress};
-pub use engine::{PoolStats, Store, StoreConfig};
+pub use engine::{Durability, PoolStats, Store, StoreConfig};
 pub use page::{Listed, Page};
 pub use statement::{Argument, Outcome, Row, Statement};
 

@@ -1,10 +1,11 @@
 //! One connection of either database: runs statements, turns rows into [`Row`]s.
 
 use super::address::Place;
-use super::engine::PoolStats;
+use super::batch::{self, Checked, Stopped};
+use super::engine::{Durability, PoolStats};
 use super::statement::{Argument, Outcome, Row, Statement};
 use super::{DatabaseUrl, StoreError};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
@@ -23,8 +24,28 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often something is tried while another process is in the way, and the pause in between.
 pub(in crate::store) const ATTEMPTS: u32 = 100;
 pub(in crate::store) const PAUSE: Duration = Duration::from_millis(50);
+/// Statements SQLite keeps ready; a batch counts as one, and batches have many shapes.
+const STATEMENTS: usize = 256;
 /// Connections that read a SQLite file; each is a thread.
 const SQLITE_READERS: u32 = 8;
+
+/// A query with the arguments of a statement, for either database.
+macro_rules! bound {
+    ($query:expr, $statement:expr) => {{
+        let mut query = $query;
+        for argument in &$statement.arguments {
+            query = match argument.clone() {
+                Argument::Null => query.bind(None::<String>),
+                Argument::NullInteger => query.bind(None::<i64>),
+                Argument::Text(text) => query.bind(text),
+                Argument::Shared(text) => query.bind(text),
+                Argument::Integer(value) => query.bind(value),
+                Argument::Bytes(bytes) => query.bind(bytes),
+            };
+        }
+        query
+    }};
+}
 
 /// Connections for readers and for the writer.
 #[derive(Clone)]
@@ -36,7 +57,11 @@ pub(in crate::store) enum Pools {
 }
 
 impl Pools {
-    pub(in crate::store) async fn open(url: &DatabaseUrl, size: u32) -> Result<Self, StoreError> {
+    pub(in crate::store) async fn open(
+        url: &DatabaseUrl,
+        size: u32,
+        durability: Durability,
+    ) -> Result<Self, StoreError> {
         match &url.0 {
             Place::Memory => {
                 let options = sqlite_options().in_memory(true);
@@ -50,7 +75,10 @@ impl Pools {
                     .filename(path)
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full);
+                    .synchronous(match durability {
+                        Durability::Full => SqliteSynchronous::Full,
+                        Durability::Process => SqliteSynchronous::Normal,
+                    });
                 let write = sqlite_pool(1, options.clone()).await?;
                 let readers = size.clamp(1, SQLITE_READERS);
                 let read = sqlite_pool(readers, options.pragma("query_only", "ON")).await?;
@@ -122,6 +150,7 @@ fn sqlite_options() -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS)
         // What a savepoint may have to put back stays in memory instead of a file of its own.
         .pragma("temp_store", "MEMORY")
         .thread_name(|n| format!("sqlite-{n}"))
@@ -183,6 +212,40 @@ impl Connection {
         }
     }
 
+    /// Runs statements one after the other, `controls` first, until one fails or touches other rows than
+    /// it expects. On SQLite they are one order to its thread, which costs more than most statements do.
+    pub(in crate::store) async fn run_all(
+        &mut self,
+        controls: &[&'static str],
+        statements: &[Statement],
+    ) -> Result<Vec<Outcome>, Stopped> {
+        let mut checked = Checked::new(controls.len(), statements);
+        match self {
+            Self::Sqlite(connection) => {
+                let joined = batch::joined(controls, statements);
+                let query = bound!(sqlx::query(joined.sql()), &joined);
+                let mut parts = connection.fetch_many(query);
+                while let Some(part) = parts.next().await {
+                    match part.map_err(|error| checked.failed(error))? {
+                        Either::Left(done) => checked.done(done.rows_affected()),
+                        Either::Right(row) => checked.row(sqlite_row(&row)?),
+                    }
+                }
+            }
+            Self::Postgres(connection) => {
+                for control in controls {
+                    run_postgres(connection, &Statement::new(control)).await?;
+                    checked.done(0);
+                }
+                for statement in statements {
+                    let outcome = run_postgres(connection, statement).await;
+                    checked.take(outcome.map_err(|error| checked.failed(error))?);
+                }
+            }
+        }
+        checked.outcomes()
+    }
+
     /// Runs text without arguments; several statements are allowed.
     pub(in crate::store) async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         match self {
@@ -226,17 +289,7 @@ macro_rules! runner {
             connection: &mut $connection,
             statement: &Statement,
         ) -> Result<Outcome, sqlx::Error> {
-            let mut query = sqlx::query(statement.sql());
-            for argument in &statement.arguments {
-                query = match argument.clone() {
-                    Argument::Null => query.bind(None::<String>),
-                    Argument::NullInteger => query.bind(None::<i64>),
-                    Argument::Text(text) => query.bind(text),
-                    Argument::Shared(text) => query.bind(text),
-                    Argument::Integer(value) => query.bind(value),
-                    Argument::Bytes(bytes) => query.bind(bytes),
-                };
-            }
+            let query = bound!(sqlx::query(statement.sql()), statement);
             let mut outcome = Outcome::default();
             let mut parts = connection.fetch_many(query);
             while let Some(part) = parts.try_next().await? {

@@ -29,6 +29,15 @@ pub struct StoreConfig {
     pub pool_size: u32,
 }
 
+/// What a commit to a SQLite file survives; PostgreSQL has settings of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: it is on disk when it returns.
+    Full,
+    /// The end of the process only. For measuring, never for a hub.
+    Process,
+}
+
 /// Connections of this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
@@ -58,7 +67,15 @@ impl Store {
     /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::Migration`] when its
     /// schema is not one of ours.
     pub async fn open(config: StoreConfig) -> Result<Self, StoreError> {
-        let pools = Pools::open(&config.url, config.pool_size).await?;
+        Self::open_as(config, Durability::Full).await
+    }
+
+    /// [`Store::open`] with less durability.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_as(config: StoreConfig, durability: Durability) -> Result<Self, StoreError> {
+        let pools = Pools::open(&config.url, config.pool_size, durability).await?;
         let mut connection = pools.writer().await.map_err(classify)?;
         migrate::up_on(&mut connection, usize::MAX).await?;
         drop(connection);

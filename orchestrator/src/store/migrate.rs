@@ -6,6 +6,7 @@
 mod steps;
 
 use super::connection::{ATTEMPTS, Connection, PAUSE, Pools, classify, is_transient};
+use super::engine::Durability;
 use super::statement::Statement;
 use super::{DatabaseUrl, StoreError, micros, moment};
 use shared::clock::{Clock, SystemClock};
@@ -29,7 +30,7 @@ pub struct StepState {
 /// [`StoreError::Migration`] when the store holds steps this build does not know or knows
 /// differently, or a step fails; the schema is then as it was.
 pub async fn up(url: &DatabaseUrl, limit: usize) -> Result<Vec<i64>, StoreError> {
-    let pools = Pools::open(url, 2).await?;
+    let pools = Pools::open(url, 2, Durability::Full).await?;
     let result = match pools.writer().await {
         Ok(mut connection) => up_on(&mut connection, limit).await,
         Err(error) => Err(classify(error)),
@@ -44,7 +45,7 @@ pub async fn up(url: &DatabaseUrl, limit: usize) -> Result<Vec<i64>, StoreError>
 /// # Errors
 /// As [`up`].
 pub async fn down(url: &DatabaseUrl, limit: usize) -> Result<Vec<i64>, StoreError> {
-    let pools = Pools::open(url, 2).await?;
+    let pools = Pools::open(url, 2, Durability::Full).await?;
     let result = match pools.writer().await {
         Ok(mut connection) => locked(&mut connection, Direction::Down, limit).await,
         Err(error) => Err(classify(error)),
@@ -58,7 +59,7 @@ pub async fn down(url: &DatabaseUrl, limit: usize) -> Result<Vec<i64>, StoreErro
 /// # Errors
 /// As [`up`].
 pub async fn status(url: &DatabaseUrl) -> Result<Vec<StepState>, StoreError> {
-    let pools = Pools::open(url, 2).await?;
+    let pools = Pools::open(url, 2, Durability::Full).await?;
     let result = match pools.writer().await {
         Ok(mut connection) => states(&mut connection).await,
         Err(error) => Err(classify(error)),

@@ -1,7 +1,8 @@
 //! The one writer: takes what waits, commits it as one transaction, answers each batch apart.
 
 use super::StoreError;
-use super::connection::{Connection, Pools, classify, is_connection_error, is_transient};
+use super::batch::Stopped;
+use super::connection::{Connection, Pools, is_connection_error, is_transient};
 use super::statement::{Outcome, Statement};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -132,40 +133,36 @@ async fn attempt_once(pools: &Pools, group: &[Job]) -> Result<Vec<Answer>, Failu
 async fn transaction(connection: &mut Connection, group: &[Job]) -> Result<Vec<Answer>, Failure> {
     connection.begin().await.map_err(Failure::Before)?;
     let mut answers = Vec::with_capacity(group.len());
-    for job in group {
-        answers.push(batch(connection, &job.statements).await?);
+    for (at, job) in group.iter().enumerate() {
+        answers.push(batch(connection, &job.statements, at == 0).await?);
     }
     let commit = connection.run(&Statement::new("COMMIT")).await;
     commit.map_err(Failure::Commit)?;
     Ok(answers)
 }
 
-/// One batch inside the transaction; its failure does not touch the others.
-async fn batch(connection: &mut Connection, statements: &[Statement]) -> Result<Answer, Failure> {
-    control(connection, "SAVEPOINT batch").await?;
-    let mut outcomes = Vec::with_capacity(statements.len());
-    for (at, statement) in statements.iter().enumerate() {
-        let refusal = match connection.run(statement).await {
-            Ok(outcome)
-                if statement
-                    .expected
-                    .is_none_or(|rows| rows == outcome.touched) =>
-            {
-                outcomes.push(outcome);
-                continue;
-            }
-            Ok(_) => StoreError::Unexpected(at),
-            Err(error) if is_transient(&error) || is_connection_error(&error) => {
-                return Err(Failure::Before(error));
-            }
-            Err(error) => classify(error),
-        };
-        control(connection, "ROLLBACK TO SAVEPOINT batch").await?;
-        control(connection, "RELEASE SAVEPOINT batch").await?;
-        return Ok(Err(refusal));
+/// One batch inside the transaction; its failure does not touch the others. The savepoint of the batch
+/// before goes in the same order, that of the last one with the commit.
+async fn batch(
+    connection: &mut Connection,
+    statements: &[Statement],
+    first: bool,
+) -> Result<Answer, Failure> {
+    let controls: &[&str] = if first {
+        &["SAVEPOINT batch"]
+    } else {
+        &["RELEASE SAVEPOINT batch", "SAVEPOINT batch"]
+    };
+    match connection.run_all(controls, statements).await {
+        Ok(outcomes) => Ok(Ok(outcomes)),
+        Err(Stopped::Failed(error)) if is_transient(&error) || is_connection_error(&error) => {
+            Err(Failure::Before(error))
+        }
+        Err(stopped) => {
+            control(connection, "ROLLBACK TO SAVEPOINT batch").await?;
+            Ok(Err(stopped.refusal()))
+        }
     }
-    control(connection, "RELEASE SAVEPOINT batch").await?;
-    Ok(Ok(outcomes))
 }
 
 async fn control(connection: &mut Connection, sql: &'static str) -> Result<(), Failure> {
