@@ -1,20 +1,24 @@
-//! `waygate bench`: measure the call path on this machine.
+//! `waygate bench`: measure the call path and the engine of workflows on this machine.
 //!
 //! It starts a hub and an echo spoke of its own, in a folder that is removed afterwards: policy, audit
 //! and breakers as shipped, limits lifted. What it prints is for comparing within one run; figures of
 //! another machine, or of a busy one, say little.
 
+mod commits;
 mod rig;
+mod workflows;
 
 use super::output::table;
 use super::{Context, Failure};
 use crate::bench::{self, BenchError, Door, Figures, HubDoor, Pace, Plan, Usage};
 use clap::{Args, Subcommand};
+use commits::CommitsArgs;
 use rig::Rig;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use workflows::WorkflowsArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
@@ -22,6 +26,10 @@ pub(super) enum BenchCommand {
     Calls(CallsArgs),
     /// Time each step of a call alone: authentication, policy, limits, audit, breaker, signature.
     Steps,
+    /// Commit small batches to a store of its own: what durability costs on this disk.
+    Commits(CommitsArgs),
+    /// Run workflows in a hub: durable steps a second, memory of runs that wait, time of a restart.
+    Workflows(WorkflowsArgs),
     /// Serve the echo spoke; the other commands start it.
     #[command(hide = true)]
     Spoke,
@@ -44,6 +52,8 @@ pub(super) async fn run(context: &Context, command: BenchCommand) -> Result<Exit
     match command {
         BenchCommand::Calls(args) => calls(context, &args).await,
         BenchCommand::Steps => steps(context).await,
+        BenchCommand::Commits(args) => commits::run(context, &args).await,
+        BenchCommand::Workflows(args) => workflows::run(context, &args).await,
         BenchCommand::Spoke => rig::serve_echo(context).await,
     }
 }

@@ -57,6 +57,12 @@ impl Context {
 }
 
 impl HubClient {
+    /// The same client with another key.
+    pub(crate) fn with_key(mut self, key: Secret) -> Self {
+        self.key = Some(key);
+        self
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.send(Method::GET, path, None).await
     }

@@ -64,6 +64,9 @@ pub(super) struct Rig {
     /// The hub before the first call.
     pub(super) idle: Option<Usage>,
     spoke_url: String,
+    /// What the hub is started with.
+    environment: Environment,
+    settings: String,
     hub: Child,
     spoke: Child,
     folder: Folder,
@@ -93,14 +96,39 @@ impl Rig {
             key,
             idle: None,
             spoke_url,
+            environment,
+            settings: file,
             hub,
             spoke,
             folder,
         };
-        rig.until_ready(&context.client_at(&format!("http://{}", rig.address))?)
-            .await?;
+        rig.until_ready(&rig.client(context)?).await?;
         rig.idle = rig.hub_usage();
         Ok(rig)
+    }
+
+    /// Ends the hub as `kill -9` does and starts it again on the same store: how long it takes until it
+    /// is ready.
+    pub(super) async fn restart(&mut self, context: &Context) -> Result<Duration, Failure> {
+        let client = self.client(context)?;
+        let killed = self.hub.kill().await;
+        killed.map_err(|error| Failure::failed(format!("the hub cannot be killed: {error}")))?;
+        let began = Instant::now();
+        self.hub = spawn(&["serve", "--config", &self.settings], &self.environment)?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(2));
+        while client.get("/ready").await.is_err() {
+            ticks.tick().await;
+            if began.elapsed() > READY_WITHIN {
+                return Err(Failure::failed("the hub does not come back within 20 s"));
+            }
+        }
+        Ok(began.elapsed())
+    }
+
+    /// A client of the hub with the key that may call everything.
+    pub(super) fn client(&self, context: &Context) -> Result<HubClient, Failure> {
+        let base = format!("http://{}", self.address);
+        Ok(context.client_at(&base)?.with_key(self.key.clone()))
     }
 
     /// Ready means that the hub says so and that the echo tool answers through it.
