@@ -13,6 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Encoder, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
+use runs::Runs;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -30,11 +31,6 @@ const CALL_BUCKETS: &[f64] = &[
 ];
 /// Seconds of one statement or batch.
 const QUERY_BUCKETS: &[f64] = &[0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
-
-/// Seconds of one workflow, people included.
-const RUN_BUCKETS: &[f64] = &[
-    0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 60.0, 300.0, 1800.0, 7200.0, 86_400.0,
-];
 
 /// The `error_type` label of `mcp_errors_total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,43 +109,6 @@ pub struct Metrics {
     sessions: IntGaugeVec,
     audit_records: IntCounterVec,
     workflows: Runs,
-}
-
-/// Workflows and their steps.
-struct Runs {
-    ended: IntCounterVec,
-    steps: IntCounterVec,
-    seconds: HistogramVec,
-    timer_lag: HistogramVec,
-    stuck: IntGauge,
-    at_work: IntGauge,
-}
-
-impl Runs {
-    fn new(new: &New) -> Self {
-        let status = &["status"];
-        let late = "How late timers of workflows fire.";
-        let stuck = "Open workflows that wait for nothing that could come.";
-        let at_work = "Workflows held in memory now.";
-        Self {
-            ended: new.counters("waygate_workflows_total", "Workflows by status.", status),
-            steps: new.counters("waygate_workflow_steps_total", "Steps by status.", status),
-            seconds: new.histograms(
-                "waygate_workflow_duration_seconds",
-                "Duration of workflows.",
-                status,
-                RUN_BUCKETS,
-            ),
-            timer_lag: new.histograms(
-                "waygate_workflow_timer_lag_seconds",
-                late,
-                &[],
-                CALL_BUCKETS,
-            ),
-            stuck: new.gauge("waygate_workflows_stuck", stuck),
-            at_work: new.gauge("waygate_workflows_at_work", at_work),
-        }
-    }
 }
 
 /// Tool calls and what they are made to.

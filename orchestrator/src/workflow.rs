@@ -9,6 +9,8 @@
 mod adopt;
 mod answers;
 mod await_rows;
+mod changes;
+mod checkpoints;
 mod children;
 mod commit;
 pub mod cron;
@@ -28,13 +30,16 @@ mod people;
 mod recovery;
 mod rows;
 mod runner;
+mod schedules;
 mod sensitive;
 mod show;
 mod start;
 mod step_rows;
 mod timers;
+mod watch;
 
 pub use adopt::{AdoptRequest, Adopted};
+pub use changes::{Changed, Listener};
 pub use definitions::DefinitionView;
 pub use history::{HistoryEntry, Reader};
 pub use hooks::Hook;
@@ -49,19 +54,17 @@ use crate::gateway::Gateway;
 use crate::keys::Seal;
 use crate::store::StoreError;
 use crate::store::instance::Instance;
+use changes::Changes;
 use definitions::Definitions;
 use mailbox::Mailboxes;
 use shared::error::Code;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use timers::Timers;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Notify, Semaphore};
 use workflow::core::Limits;
 use workflow::dsl::Complaint;
 use workflow::expression::Expressions;
-
-/// Changes that may wait for a slow listener before it has to look for itself.
-const CHANGES: usize = 1024;
 
 /// Bounds of the driver.
 #[derive(Debug, Clone)]
@@ -74,6 +77,8 @@ pub struct WorkflowConfig {
     pub input_bytes: usize,
     /// How long a run that is over is kept.
     pub keep: Duration,
+    /// How many runs that are over are kept.
+    pub keep_runs: u32,
     /// Limits of runs.
     pub limits: Limits,
 }
@@ -85,6 +90,7 @@ impl Default for WorkflowConfig {
             definition_bytes: 1024 * 1024,
             input_bytes: 1024 * 1024,
             keep: Duration::from_hours(90 * 24),
+            keep_runs: 100_000,
             limits: Limits::default(),
         }
     }
@@ -100,19 +106,12 @@ pub struct Workflows {
     mailboxes: Mailboxes,
     timers: Timers,
     slots: Arc<Semaphore>,
-    changes: broadcast::Sender<Changed>,
+    changes: Changes,
+    /// A schedule is new, or goes on.
+    schedules: Notify,
     outside: OnceLock<Outside>,
     seal: OnceLock<Seal>,
     hook: OnceLock<Hook>,
-}
-
-/// A run went on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    /// Which run.
-    pub id: Arc<str>,
-    /// It is over.
-    pub finished: bool,
 }
 
 /// Why something was not done with a workflow.
@@ -121,6 +120,9 @@ pub enum WorkflowError {
     /// The document is wrong; nothing was started.
     #[error("the workflow is wrong in {} places", .0.len())]
     Wrong(Vec<Complaint>),
+    /// A service it calls has not been seen since the hub started; asking again may help.
+    #[error("the tools of {0} are not known yet")]
+    Unseen(Arc<str>),
     /// A field of the request breaks its rule.
     #[error("{field}: {rule}")]
     Invalid {
@@ -150,6 +152,9 @@ pub enum WorkflowError {
     /// The audit trail did not take the record.
     #[error("the workflow could not be recorded")]
     Audit(#[from] crate::audit::AuditError),
+    /// Who it is for could not be looked up; asking again may help.
+    #[error("the owner could not be looked up")]
+    Owner(#[from] crate::auth::AuthError),
     /// A stored state or definition cannot be read by this build.
     #[error("the stored run cannot be read: {0}")]
     Unreadable(String),
@@ -172,9 +177,12 @@ impl WorkflowError {
             Self::NotFound => Code::NotFound,
             Self::Conflict(_) => Code::Conflict,
             Self::Forbidden(_) => Code::InsufficientRights,
-            Self::Overloaded | Self::Stopping | Self::Store(_) | Self::Audit(_) => {
-                Code::ServiceUnavailable
-            }
+            Self::Unseen(_)
+            | Self::Overloaded
+            | Self::Stopping
+            | Self::Store(_)
+            | Self::Audit(_)
+            | Self::Owner(_) => Code::ServiceUnavailable,
             Self::Unreadable(_) => Code::InternalError,
         }
     }
@@ -190,7 +198,8 @@ impl Workflows {
             mailboxes: Mailboxes::default(),
             timers: Timers::default(),
             slots: Arc::new(Semaphore::new(config.in_flight)),
-            changes: broadcast::channel(CHANGES).0,
+            changes: Changes::default(),
+            schedules: Notify::new(),
             outside: OnceLock::new(),
             seal: OnceLock::new(),
             hook: OnceLock::new(),
@@ -200,10 +209,10 @@ impl Workflows {
         })
     }
 
-    /// Runs that go on from now, on this hub. A slow listener loses some.
+    /// Hears of a run whenever it goes on from now, on this hub. A slow listener misses some.
     #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<Changed> {
-        self.changes.subscribe()
+    pub fn changes(&self, id: &str) -> Listener {
+        self.changes.of(id)
     }
 
     fn now(&self) -> jiff::Timestamp {

@@ -3,8 +3,10 @@
 //! Runs are seen by everybody of their organisation who may read, and changed by those who may execute;
 //! their steps are decided by policy like any other call.
 
+mod checkpoints;
 mod documents;
 mod orders;
+mod schedules;
 mod stream;
 
 use super::input::{self, Input, Paging};
@@ -31,6 +33,13 @@ use std::time::Duration;
 const MAX_WAIT: u64 = 300;
 
 pub(super) fn routes() -> Vec<Route> {
+    let mut all = runs();
+    all.extend(schedules::routes());
+    all.extend(checkpoints::routes());
+    all
+}
+
+fn runs() -> Vec<Route> {
     vec![
         Route::post("/api/workflows", start)
             .needs_tools(Verb::Execute)
@@ -309,6 +318,9 @@ pub(super) fn refused(error: WorkflowError) -> Refusal {
             .unwrap_or_default();
         let message = format!("the workflow is wrong: {first}");
         return Refusal::new(error.code(), message).with("fields", places);
+    }
+    if let WorkflowError::Unseen(_) = &error {
+        return Refusal::new(error.code(), error.to_string());
     }
     if error.code() == Code::ServiceUnavailable || error.code() == Code::InternalError {
         tracing::error!(

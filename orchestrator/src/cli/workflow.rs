@@ -1,11 +1,13 @@
 //! `waygate workflow` and `waygate runs`: start workflows, watch them, do things to them.
 
+mod schedules;
 mod show;
 
 use super::client::HubClient;
 use super::output::field;
 use super::{Context, EXIT_FAILED, Failure};
 use clap::{Args, Subcommand};
+use schedules::SchedulesCommand;
 use serde_json::{Value, json};
 use show::{describe, differences, follow, list_table, one_line};
 use std::path::PathBuf;
@@ -28,6 +30,9 @@ pub(super) enum WorkflowCommand {
     Resume(ResumeArgs),
     /// Stop a run and take back what it did.
     Cancel(Reasoned),
+    /// Let workflows start by themselves.
+    #[command(subcommand)]
+    Schedules(SchedulesCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,6 +157,7 @@ pub(super) async fn run(context: &Context, command: WorkflowCommand) -> Result<E
         WorkflowCommand::Show(id) => show(context, &client, &id.id).await,
         WorkflowCommand::Resume(args) => resume(context, &client, &args).await,
         WorkflowCommand::Cancel(args) => order(context, &client, "cancel", &args).await,
+        WorkflowCommand::Schedules(command) => schedules::run(context, &client, command).await,
     }
 }
 

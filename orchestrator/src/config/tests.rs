@@ -38,3 +38,18 @@ fn a_layer_that_cannot_be_read_names_its_key() {
     let error = read_with(&[("WAYGATE_BASE_DIR", base), ("WAYGATE_PORT", "abc")]);
     assert!(error.unwrap_err().to_string().contains("WAYGATE_PORT"));
 }
+
+/// Acceptance: 72
+#[test]
+fn the_store_is_a_file_among_the_data_unless_another_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = folder.path().to_str().unwrap();
+    let url = |more: &[(&str, &str)]| {
+        let mut all = vec![("WAYGATE_BASE_DIR", base)];
+        all.extend(more);
+        read_with(&all).unwrap().database_url().unwrap()
+    };
+    assert_eq!(url(&[]), format!("sqlite:{base}/data/waygate.db"));
+    let other = "sqlite:/somewhere/else.db";
+    assert_eq!(url(&[("WAYGATE_DATABASE_URL", other)]), other);
+}

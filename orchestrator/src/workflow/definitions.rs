@@ -7,6 +7,7 @@ use crate::router::Snapshot;
 use crate::store::{Statement, StoreError, micros, moment};
 use jiff::Timestamp;
 use moka::future::Cache;
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use workflow::dsl::{Catalogue, Complaint, NoCatalogue, ToolView, compact};
 
 /// Definitions kept ready.
 const READY: u64 = 512;
+/// What the reader says of a tool the catalogue does not have.
+const UNKNOWN_TOOL: &str = "unknown_tool";
 
 /// Definitions that were read before, by digest.
 pub(super) struct Definitions(Cache<String, Arc<Definition>>);
@@ -42,12 +45,31 @@ pub struct DefinitionView {
     pub created_at: Timestamp,
 }
 
-/// The tools of one moment.
-struct Tools(Arc<Snapshot>);
+/// The tools of one moment, and a service that was asked about and not seen since the hub started.
+struct Tools {
+    snapshot: Arc<Snapshot>,
+    unseen: Mutex<Option<Arc<str>>>,
+}
+
+impl Tools {
+    /// Nothing is known of any tool of the service an id belongs to.
+    fn note_unseen(&self, id: &str) {
+        let Some(service) = self.snapshot.service_for(id) else {
+            return;
+        };
+        let mut routes = self.snapshot.routes().iter();
+        if !routes.any(|route| route.service == *service) {
+            *self.unseen.lock() = Some(Arc::clone(service));
+        }
+    }
+}
 
 impl Catalogue for Tools {
     fn tool(&self, id: &str) -> Option<ToolView> {
-        let route = self.0.resolve(id).ok()?;
+        let Ok(route) = self.snapshot.resolve(id) else {
+            self.note_unseen(id);
+            return None;
+        };
         let schema: Value = serde_json::from_str(route.tool.input_schema.get()).ok()?;
         Some(ToolView {
             id: route.tool.id.as_str().to_owned(),
@@ -99,7 +121,8 @@ impl Workflows {
     /// Reads a document and checks it against the tools there are now. Nothing is kept.
     ///
     /// # Errors
-    /// [`WorkflowError::Wrong`] with every complaint, [`WorkflowError::Invalid`] when it is too large.
+    /// [`WorkflowError::Wrong`] with every complaint, [`WorkflowError::Invalid`] when it is too large,
+    /// [`WorkflowError::Unseen`] when nothing is wrong but a service that did not answer yet.
     pub fn read(&self, source: &str) -> Result<Arc<Definition>, WorkflowError> {
         if source.len() > self.config.definition_bytes {
             let rule = format!("at most {} bytes", self.config.definition_bytes);
@@ -108,8 +131,29 @@ impl Workflows {
         let snapshot = self.gateway.router.snapshot();
         let text = long_form(source, &snapshot).map_err(WorkflowError::Wrong)?;
         let source = text.as_deref().unwrap_or(source);
-        let definition = Definition::read_with(source, &Tools(snapshot), &self.expressions);
-        Ok(Arc::new(definition.map_err(WorkflowError::Wrong)?))
+        let tools = Tools {
+            snapshot,
+            unseen: Mutex::default(),
+        };
+        match Definition::read_with(source, &tools, &self.expressions) {
+            Ok(definition) => Ok(Arc::new(definition)),
+            Err(complaints) => {
+                let unseen = tools.unseen.into_inner();
+                let only = complaints.iter().all(|it| it.code == UNKNOWN_TOOL);
+                Err(match unseen.filter(|_| only) {
+                    Some(service) => WorkflowError::Unseen(service),
+                    None => WorkflowError::Wrong(complaints),
+                })
+            }
+        }
+    }
+
+    /// Reads a document whose tools do not matter.
+    pub(super) fn read_without_tools(&self, source: &str) -> Result<Definition, WorkflowError> {
+        let snapshot = self.gateway.router.snapshot();
+        let text = long_form(source, &snapshot).map_err(WorkflowError::Wrong)?;
+        let source = text.as_deref().unwrap_or(source);
+        Definition::read_with(source, &NoCatalogue, &self.expressions).map_err(WorkflowError::Wrong)
     }
 
     /// The effects of the tools a document calls, as they are now.

@@ -79,6 +79,7 @@ impl Workflows {
 
     async fn attempt(self: &Arc<Self>, attempt: &Attempt) -> Outcome {
         let queue = attempt.invoke.timeouts.queue;
+        let asked = Instant::now();
         let slot = tokio::select! {
             () = attempt.cancelled.cancelled() => {
                 return answers::not_sent(Code::RequestTimeout, "cancelled before it was sent", None);
@@ -88,6 +89,7 @@ impl Workflows {
         let Ok(Ok(_slot)) = slot else {
             return answers::not_sent(Code::Timeout, "it waited too long to be sent", Some(SOON));
         };
+        self.gateway.metrics.workflow_queued(asked.elapsed());
         let principal = match self.starter(&attempt.facts).await {
             Ok(principal) => principal,
             Err(AuthError::Unavailable(error)) => {

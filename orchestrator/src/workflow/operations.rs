@@ -6,14 +6,12 @@
 use super::mailbox::{Letter, Undelivered, Verdict};
 use super::sensitive::{Sensitive, has_gaps};
 use super::start::{NewRun, Repeat};
-use super::{Changed, Started, WorkflowError, Workflows};
+use super::{Started, WorkflowError, Workflows};
 use crate::audit::Event as Record;
 use crate::caller::Caller;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::oneshot;
 use workflow::core::{Control, Event, Reason, Resolution, Reuse, TaskPath};
 
@@ -152,7 +150,7 @@ impl Workflows {
     /// [`WorkflowError::NotFound`] when there is none.
     pub async fn wait(&self, id: &str, timeout: Duration) -> Result<(), WorkflowError> {
         let deadline = tokio::time::Instant::now() + timeout;
-        let mut changes = self.changes();
+        let mut changes = self.changes(id);
         loop {
             let row = self.row(id).await?.ok_or(WorkflowError::NotFound)?;
             // A run that waits for people is an answer, too: they may take a day.
@@ -163,7 +161,7 @@ impl Workflows {
             }
             // Another hub on the same store may move it on, so that one looks for oneself, too.
             let look = deadline.min(tokio::time::Instant::now() + LOOK_EVERY);
-            drop(tokio::time::timeout_at(look, changed(&mut changes, id)).await);
+            drop(tokio::time::timeout_at(look, changes.rests()).await);
         }
     }
 
@@ -309,17 +307,6 @@ impl Workflows {
             correlation_id: Some(caller.correlation_id.clone()),
         };
         Ok(self.gateway.audit.event(record).await?)
-    }
-}
-
-/// Returns when the run went on, or may have.
-pub(super) async fn changed(changes: &mut Receiver<Changed>, id: &str) {
-    loop {
-        match changes.recv().await {
-            Ok(change) if *change.id != *id => {}
-            Ok(_) | Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
     }
 }
 

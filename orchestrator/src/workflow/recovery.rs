@@ -36,6 +36,7 @@ impl Workflows {
         let tasks = &self.gateway.tasks;
         drop(tasks.spawn("workflow timers", Arc::clone(self).keep_time()));
         drop(tasks.spawn("workflow people", Arc::clone(self).listen_to_people()));
+        drop(tasks.spawn("workflow schedules", Arc::clone(self).keep_schedules()));
         drop(tasks.spawn("workflow jobs", Arc::clone(self).look_after()));
         Ok(())
     }
@@ -54,7 +55,7 @@ impl Workflows {
 
     async fn look_once(self: &Arc<Self>) -> Result<(), StoreError> {
         self.adopt().await?;
-        self.check_invariant().await?;
+        self.watch().await?;
         self.keep_house().await
     }
 
@@ -120,39 +121,5 @@ impl Workflows {
             .bind(self.instance.id().as_ref());
         let rows = self.instance.store().read(select).await?;
         rows.first().map(|row| row.integer("seq")).transpose()
-    }
-
-    /// Every open run has a reason to be: something it waits for that will come. One without is an alarm.
-    async fn check_invariant(self: &Arc<Self>) -> Result<(), StoreError> {
-        let sql = "SELECT s.workflow_id, w.phase FROM workflow_states s \
-                   JOIN workflows w ON w.id = s.workflow_id \
-                   WHERE s.owner = $1 AND s.in_flight = 0 AND w.phase <> 'suspended' \
-                   AND NOT EXISTS (SELECT 1 FROM workflow_timers t WHERE t.workflow_id = w.id) \
-                   AND NOT EXISTS (SELECT 1 FROM workflow_inbox i WHERE i.workflow_id = w.id) \
-                   AND NOT EXISTS (SELECT 1 FROM workflow_locks l WHERE l.workflow_id = w.id AND l.held_at IS NULL) \
-                   AND NOT EXISTS (SELECT 1 FROM workflow_awaits a WHERE a.workflow_id = w.id) \
-                   AND NOT EXISTS (SELECT 1 FROM workflow_approvals p WHERE p.workflow_id = w.id) \
-                   AND NOT EXISTS (SELECT 1 FROM workflows c WHERE c.parent_id = w.id AND c.finished_at IS NULL) \
-                   LIMIT $2";
-        let select = Statement::new(sql)
-            .bind(self.instance.id().as_ref())
-            .bind(PAGE);
-        let rows = self.instance.store().read(select).await?;
-        let mut stuck = 0;
-        for row in &rows {
-            let id = row.text("workflow_id")?;
-            if !self.mailboxes.has(id) {
-                stuck += 1;
-                tracing::error!(
-                    event = "workflow_stuck",
-                    workflow_id = id,
-                    "a run waits for nothing that could come"
-                );
-            }
-        }
-        let metrics = &self.gateway.metrics;
-        metrics.workflows_stuck(stuck);
-        metrics.workflows_at_work(self.mailboxes.len());
-        Ok(())
     }
 }

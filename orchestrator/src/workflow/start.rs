@@ -84,7 +84,6 @@ impl Workflows {
         {
             return Err(WorkflowError::invalid("idempotency_key", "1 to 200 bytes"));
         }
-        let definition = self.read(&request.source)?;
         let input = if request.input.is_null() {
             json!({})
         } else {
@@ -94,6 +93,16 @@ impl Workflows {
             let rule = format!("at most {} bytes", self.config.input_bytes);
             return Err(WorkflowError::invalid("input", rule));
         }
+        let definition = match (self.read(&request.source), &key) {
+            (Ok(definition), _) => definition,
+            // What was started with this key stands, whichever tools there are by now.
+            (Err(error), Some(key)) => {
+                let known = self.by_key(&principal.id, key).await?.ok_or(error)?;
+                let definition = self.read_without_tools(&request.source)?;
+                return same(known, &request_hash(&definition.digest, &input));
+            }
+            (Err(error), None) => return Err(error),
+        };
         let hash = request_hash(&definition.digest, &input);
         if let Some(key) = &key
             && let Some(known) = self.by_key(&principal.id, key).await?

@@ -43,6 +43,11 @@ impl Timers {
         }
     }
 
+    /// All dates are looked at again.
+    pub(super) fn look(&self) {
+        self.wake.notify_one();
+    }
+
     /// The run has taken a timer in, or will never.
     pub(super) fn taken(&self, key: &Key) {
         if self.handed.lock().remove(key) {

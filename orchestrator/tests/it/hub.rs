@@ -30,7 +30,7 @@ use orchestrator::transport::{self, HttpSettings};
 use orchestrator::upstream::local::LocalUpstream;
 use orchestrator::workflow::{Outside, WorkflowConfig, Workflows};
 use serde_json::{Value, json};
-use shared::clock::SystemClock;
+use shared::clock::{SharedClock, SystemClock, TestClock};
 use shared::exec::{Executor, SearchPath};
 use shared::outbound::Outbound;
 use shared::redact::Redactor;
@@ -91,11 +91,21 @@ impl TestHub {
         Self::with(HttpSettings::default(), LimitsConfig::default()).await
     }
 
+    /// A hub whose dates are those of `clock`.
+    pub(crate) async fn at(clock: &TestClock) -> Self {
+        let settings = HttpSettings::default();
+        Self::made(settings, LimitsConfig::default(), clock.shared()).await
+    }
+
     pub(crate) async fn with(settings: HttpSettings, limits: LimitsConfig) -> Self {
+        Self::made(settings, limits, SystemClock::shared()).await
+    }
+
+    async fn made(settings: HttpSettings, limits: LimitsConfig, clock: SharedClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = open(&folder.path().join("waygate.db")).await;
         let router = orchestrator::router::Router::default();
-        let (gateway, instance) = gateway(&store, router.clone(), limits).await;
+        let (gateway, instance) = gateway(&store, router.clone(), limits, clock).await;
         let registry = Registry::new(RegistryParts {
             config: RegistryConfig::default(),
             store: store.clone(),
@@ -250,8 +260,8 @@ async fn gateway(
     store: &Store,
     router: orchestrator::router::Router,
     limits: LimitsConfig,
+    clock: SharedClock,
 ) -> (Gateway, Instance) {
-    let clock = SystemClock::shared();
     let instance = Instance::register(store.clone(), Arc::clone(&clock))
         .await
         .unwrap();

@@ -113,6 +113,9 @@ pub struct Schedule {
     pub overlap: Option<Overlap>,
     /// How late a missed start is still made up for; `None` leaves it to the settings.
     pub catch_up: Option<Length>,
+    /// How far starts may be put off, so that not all schedules start at once; `None` leaves it to the
+    /// settings.
+    pub jitter: Option<Length>,
 }
 
 /// What happens when a run is due while one is open.

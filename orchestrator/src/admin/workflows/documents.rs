@@ -130,3 +130,62 @@ pub(super) struct AdoptedDocument {
     /// The run goes on with the newer one.
     pub(super) adopted: bool,
 }
+
+/// What is to start by itself.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scheduled {
+    /// A document with `schedule`: an object, or its text in JSON or YAML.
+    #[schema(value_type = Object)]
+    pub(super) workflow: Value,
+    /// Input of every run.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub(super) input: Value,
+    /// Unique in the organisation. Left out: namespace and name of the document.
+    #[serde(default)]
+    pub(super) name: Option<String>,
+}
+
+impl Input for Scheduled {
+    const REQUIRED: &'static [&'static str] = &["workflow"];
+}
+
+/// Why a schedule is held.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Held {
+    /// For the record.
+    pub(super) reason: String,
+}
+
+impl Input for Held {
+    const REQUIRED: &'static [&'static str] = &["reason"];
+}
+
+/// State to keep for a step.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checkpoint {
+    /// Which step; any name of 1 to 200 bytes.
+    pub(super) step: String,
+    /// Any JSON.
+    #[schema(value_type = Object)]
+    pub(super) state: Value,
+}
+
+impl Input for Checkpoint {
+    const REQUIRED: &'static [&'static str] = &["step", "state"];
+}
+
+/// Which checkpoint is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restore {
+    /// As it was given when the state was kept.
+    pub(super) checkpoint_id: String,
+}
+
+impl Input for Restore {
+    const REQUIRED: &'static [&'static str] = &["checkpoint_id"];
+}

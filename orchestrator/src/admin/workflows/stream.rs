@@ -8,7 +8,7 @@ use crate::caller::Caller;
 use crate::transport::Hub;
 use crate::transport::refusal::Refusal;
 use crate::transport::sse;
-use crate::workflow::{Changed, HistoryEntry, Reader, Workflows, cloud_event};
+use crate::workflow::{HistoryEntry, Listener, Reader, Workflows, cloud_event};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -16,7 +16,6 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 
 /// How often a reader looks for itself: another hub may move the run on.
@@ -37,7 +36,7 @@ pub(super) async fn events(
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse().ok());
     let stream = Events {
-        changes: workflows.changes(),
+        changes: workflows.changes(&id),
         reader: Reader {
             principal: Arc::clone(&caller.principal),
             after: last.unwrap_or_default(),
@@ -55,7 +54,7 @@ pub(super) async fn events(
 struct Events {
     hub: Hub,
     workflows: Arc<Workflows>,
-    changes: Receiver<Changed>,
+    changes: Listener,
     reader: Reader,
     id: String,
     stop: CancellationToken,
@@ -107,22 +106,10 @@ impl Events {
 
     /// Until the run goes on, or may have.
     async fn rest(&mut self) {
-        let id = self.id.clone();
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => self.silent += LOOK_EVERY,
-            () = until_changed(&mut self.changes, &id) => {}
-        }
-    }
-}
-
-async fn until_changed(changes: &mut Receiver<Changed>, id: &str) {
-    use tokio::sync::broadcast::error::RecvError;
-    loop {
-        match changes.recv().await {
-            Ok(change) if *change.id != *id => {}
-            Ok(_) | Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => std::future::pending().await,
+            () = self.changes.changed() => {}
         }
     }
 }

@@ -25,11 +25,13 @@ impl Runner {
             let took = Duration::try_from(took).unwrap_or_default();
             self.workflows.ended(&loaded.facts, ending, took);
         }
-        let changed = Changed {
-            id: Arc::clone(&self.id),
-            finished,
-        };
-        drop(self.workflows.changes.send(changed));
+        let rests = finished || matches!(loaded.shown.phase, "waiting" | "suspended");
+        let id = Arc::clone(&self.id);
+        let changes = &self.workflows.changes;
+        changes.tell(Changed { id, rests });
+        if finished {
+            changes.ends.notify_one();
+        }
         Ok(finished)
     }
 

@@ -46,12 +46,13 @@ impl Reader<'_> {
         let hub = metadata.and_then(|it| self.object(it)?.get("hub"));
         let more = hub.and_then(|it| self.object(&it)?.get("schedule"));
         if let Some(more) = more {
-            let fields = self.fields(&more, &["timeZone", "overlap", "catchUp"])?;
+            let fields = self.fields(&more, &["timeZone", "overlap", "catchUp", "jitter"])?;
             schedule.time_zone = fields.get("timeZone").and_then(|it| self.time_zone(&it));
             schedule.overlap = fields
                 .get("overlap")
                 .and_then(|it| self.word(&it, OVERLAPS));
             schedule.catch_up = self.length_of(fields.get("catchUp").as_ref());
+            schedule.jitter = self.length_of(fields.get("jitter").as_ref());
         }
         Some(schedule)
     }
