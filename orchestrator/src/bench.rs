@@ -3,11 +3,12 @@
 //! [`load`] drives a [`Door`] with a fixed number of connections, closed (each sends when the last
 //! answer is there) or open (at a rate, whatever the answers do; time is counted from when a call was
 //! due, so a stall is not left out). [`steps`] times each step of the gateway alone. [`echo`] is the
-//! spoke that is called. Starting a hub to measure is the command line's matter.
+//! spoke that is called, [`slow`] its bad neighbour. Starting a hub to measure is the command line's matter.
 
 pub mod echo;
 mod http;
 mod load;
+pub mod slow;
 mod spoke;
 pub mod steps;
 mod usage;

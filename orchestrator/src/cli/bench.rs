@@ -5,12 +5,14 @@
 //! another machine, or of a busy one, say little.
 
 mod commits;
+mod isolation;
 mod rig;
+mod start;
 mod workflows;
 
 use super::output::table;
 use super::{Context, Failure};
-use crate::bench::{self, BenchError, Door, Figures, HubDoor, Pace, Plan, Usage};
+use crate::bench::{self, BenchError, Door, Figures, Pace, Plan, Usage};
 use clap::{Args, Subcommand};
 use commits::CommitsArgs;
 use rig::Rig;
@@ -30,9 +32,16 @@ pub(super) enum BenchCommand {
     Commits(CommitsArgs),
     /// Run workflows in a hub: durable steps a second, memory of runs that wait, time of a restart.
     Workflows(WorkflowsArgs),
-    /// Serve the echo spoke; the other commands start it.
+    /// Call the echo tool beside a slow and a dead spoke, and see how soon that one is back.
+    Isolation(isolation::IsolationArgs),
+    /// Time the start of hub and spoke, and weigh the hub with many hosts connected.
+    Start(start::StartArgs),
+    /// Serve a spoke of the benchmarks; the other commands start it.
     #[command(hide = true)]
-    Spoke,
+    Spoke {
+        /// Name of the service.
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -54,7 +63,9 @@ pub(super) async fn run(context: &Context, command: BenchCommand) -> Result<Exit
         BenchCommand::Steps => steps(context).await,
         BenchCommand::Commits(args) => commits::run(context, &args).await,
         BenchCommand::Workflows(args) => workflows::run(context, &args).await,
-        BenchCommand::Spoke => rig::serve_echo(context).await,
+        BenchCommand::Isolation(args) => isolation::run(context, &args).await,
+        BenchCommand::Start(args) => start::run(context, &args).await,
+        BenchCommand::Spoke { name } => rig::serve(context, &name).await,
     }
 }
 
@@ -63,6 +74,19 @@ impl From<BenchError> for Failure {
         Self::failed(crate::app::chain(&error))
     }
 }
+
+/// Columns of a table of measurements.
+const HEADER: [&str; 9] = [
+    "RUN",
+    "CALLS/S",
+    "P50",
+    "P99",
+    "P99.9",
+    "MAX",
+    "FAILED",
+    "HUB CPU/CALL",
+    "HUB RSS",
+];
 
 /// One line of the result.
 struct Measured {
@@ -73,9 +97,9 @@ struct Measured {
 }
 
 async fn calls(context: &Context, args: &CallsArgs) -> Result<ExitCode, Failure> {
-    let rig = Rig::start(context).await?;
+    let rig = Rig::start(context, &[]).await?;
     let spoke = Arc::new(Door::Spoke(Box::new(rig.spoke_door()?)));
-    let hub = Arc::new(Door::Hub(HubDoor::echo(&rig.address, rig.key.expose())?));
+    let hub = Arc::new(Door::Hub(rig.hub_door()?));
     let seconds = Duration::from_secs(args.seconds.max(1));
     let plan = |connections, pace| Plan {
         connections,
@@ -155,19 +179,8 @@ fn show(context: &Context, measured: &[Measured], idle: Option<Usage>) {
         "added_p99_us": added(measured, |figures| figures.p99).map(micros),
     });
     context.output.show(&value, |_| {
-        let header = [
-            "RUN",
-            "CALLS/S",
-            "P50",
-            "P99",
-            "P99.9",
-            "MAX",
-            "FAILED",
-            "HUB CPU/CALL",
-            "HUB RSS",
-        ];
         let rows: Vec<_> = measured.iter().map(row).collect();
-        let mut text = format!("{machine}\n\n{}", table(&header, &rows));
+        let mut text = format!("{machine}\n\n{}", table(&HEADER, &rows));
         let both =
             added(measured, |figures| figures.p50).zip(added(measured, |figures| figures.p99));
         if let Some((p50, p99)) = both {

@@ -1,25 +1,31 @@
-//! A hub and an echo spoke of their own, as processes on loopback, in a folder that is removed.
+//! A hub and spokes of their own, as processes on loopback, in a folder that is removed.
+
+mod process;
 
 use super::super::client::HubClient;
 use super::super::{Context, Failure, secrets};
-use crate::bench::{SpokeDoor, Usage, echo};
+use crate::bench::{BenchError, Door, HubDoor, Pace, Plan, SpokeDoor, Usage, echo, slow};
 use crate::keys::HubKey;
 use crate::upstream::grpc::{SpokeClient, SpokeTarget};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use process::{Spoke, common, free_port, hub_settings, spawn};
+use serde_json::json;
 use shared::clock::SystemClock;
 use shared::config::Environment;
 use shared::secret::Secret;
-use shared::spoke::{StartOptions, start};
+use shared::spoke::{Service, StartOptions, start};
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::Instant;
 
 /// How long hub and spoke may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How often is looked whether something answers.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How long a stopped process may take to end.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -63,46 +69,60 @@ pub(super) struct Rig {
     pub(super) key: Secret,
     /// The hub before the first call.
     pub(super) idle: Option<Usage>,
-    spoke_url: String,
     /// What the hub is started with.
     environment: Environment,
     settings: String,
+    /// From the start of the hub's process to the first answered call of the echo tool, whose spoke
+    /// was there before.
+    pub(super) first_call: Duration,
+    /// From the start of the echo spoke's process to its first answered call.
+    pub(super) spoke_ready: Duration,
     hub: Child,
-    spoke: Child,
+    spokes: Vec<Spoke>,
     folder: Folder,
 }
 
 impl Rig {
-    pub(super) async fn start(context: &Context) -> Result<Self, Failure> {
+    /// Starts the echo spoke, those of `others`, and a hub that knows them.
+    pub(super) async fn start(
+        context: &Context,
+        others: &[&'static Service],
+    ) -> Result<Self, Failure> {
         let folder = Folder::new()?;
         let secrets_folder = folder.path().join("secrets");
         secrets::generate(&secrets_folder).map_err(|error| unusable(&secrets_folder, &error))?;
-        let (hub_port, spoke_port) = (free_port().await?, free_port().await?);
+        let hub_port = free_port().await?;
         let key = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-        let spoke_url = format!("http://127.0.0.1:{spoke_port}");
+        let mut spokes = Vec::with_capacity(others.len() + 1);
+        let began = Instant::now();
+        for service in std::iter::once(&&echo::SERVICE).chain(others) {
+            spokes.push(Spoke::start(service, &folder).await?);
+        }
         let settings = folder.path().join("bench.toml");
-        std::fs::write(&settings, hub_settings(&spoke_url))
+        std::fs::write(&settings, hub_settings(&spokes))
             .map_err(|error| unusable(&settings, &error))?;
+        let spoke_ready = spoke_answers(&folder, &spokes, began).await?;
         let mut environment = common(&folder);
-        environment.set("MCP_PORT", spoke_port.to_string());
-        let spoke = spawn(&["bench", "spoke"], &environment)?;
         environment.set("WAYGATE_PORT", hub_port.to_string());
         environment.set("WAYGATE_API_KEY", key.expose());
         let file = settings.display().to_string();
+        let began = Instant::now();
         let hub = spawn(&["serve", "--config", &file], &environment)?;
         let address = format!("127.0.0.1:{hub_port}");
         let mut rig = Self {
             address,
             key,
             idle: None,
-            spoke_url,
             environment,
             settings: file,
+            first_call: Duration::ZERO,
+            spoke_ready,
             hub,
-            spoke,
+            spokes,
             folder,
         };
         rig.until_ready(&rig.client(context)?).await?;
+        rig.first_call = began.elapsed();
         rig.idle = rig.hub_usage();
         Ok(rig)
     }
@@ -134,22 +154,13 @@ impl Rig {
     /// Ready means that the hub says so and that the echo tool answers through it.
     async fn until_ready(&mut self, client: &HubClient) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_WITHIN;
-        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             ticks.tick().await;
-            let ended = self
-                .hub
-                .try_wait()
-                .ok()
-                .flatten()
-                .or(self.spoke.try_wait().ok().flatten());
-            if let Some(status) = ended {
-                return Err(Failure::failed(format!(
-                    "the hub or the echo spoke ended: {status}"
-                )));
+            if let Some(status) = self.hub.try_wait().ok().flatten() {
+                return Err(Failure::failed(format!("the hub ended: {status}")));
             }
-            let ready = client.get("/ready").await.is_ok() && self.echo_answers().await;
-            if ready {
+            if client.get("/ready").await.is_ok() && self.answers(&self.hub_door()?).await {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -160,46 +171,51 @@ impl Rig {
         }
     }
 
-    async fn echo_answers(&self) -> bool {
-        let one = crate::bench::Plan {
-            connections: 1,
-            duration: Duration::from_millis(1),
-            pace: crate::bench::Pace::Closed,
-        };
-        let Ok(door) = crate::bench::HubDoor::echo(&self.address, self.key.expose()) else {
-            return false;
-        };
-        let door = Arc::new(crate::bench::Door::Hub(door));
-        let seen = crate::bench::load(&door, one).await;
-        seen.is_ok_and(|figures| figures.calls > 0 && figures.failures == 0)
+    /// The echo tool through the hub.
+    pub(super) fn hub_door(&self) -> Result<HubDoor, BenchError> {
+        HubDoor::echo(&self.address, self.key.expose())
+    }
+
+    /// The slow spoke's tool through the hub, told to take so many milliseconds.
+    pub(super) fn slow_door(&self, milliseconds: u64) -> Result<HubDoor, BenchError> {
+        let arguments = json!({ "milliseconds": milliseconds });
+        HubDoor::tool(&self.address, self.key.expose(), slow::TOOL, &arguments)
+    }
+
+    /// Whether one call through `door` succeeds.
+    pub(super) async fn answers(&self, door: &HubDoor) -> bool {
+        once(Door::Hub(door.clone())).await
     }
 
     /// The echo spoke, called as the hub calls it.
     pub(super) fn spoke_door(&self) -> Result<SpokeDoor, Failure> {
-        let read = |name: &str| {
-            let path = self.folder.path().join("secrets").join(name);
-            std::fs::read(&path).map_err(|error| unusable(&path, &error))
-        };
-        let key = HubKey::from_bytes(&read("call_key")?);
-        let key = Arc::new(key.map_err(|error| Failure::failed(error.to_string()))?);
-        let token = read("spoke_token")?;
-        let target = SpokeTarget {
-            service: echo::SERVICE.name.into(),
-            url: self.spoke_url.clone(),
-            token: Some(Secret::new(String::from_utf8_lossy(&token).trim())),
-        };
-        let client = SpokeClient::new(&target, key, SystemClock::shared(), Arc::default());
-        let client = client.map_err(|error| Failure::failed(error.to_string()))?;
-        Ok(SpokeDoor::new(Arc::new(client))?)
+        spoke_door(&self.folder, &self.spokes)
+    }
+
+    /// Ends the process of a spoke as a crash would.
+    pub(super) async fn kill(&mut self, service: &Service) -> Result<(), Failure> {
+        let killed = self.spoke(service)?.child.kill().await;
+        killed.map_err(|error| Failure::failed(format!("a spoke cannot be ended: {error}")))
+    }
+
+    /// Starts it again.
+    pub(super) fn start_again(&mut self, service: &Service) -> Result<(), Failure> {
+        let Self { spokes, folder, .. } = self;
+        find(spokes, service)?.again(folder)
+    }
+
+    fn spoke(&mut self, service: &Service) -> Result<&mut Spoke, Failure> {
+        find(&mut self.spokes, service)
     }
 
     pub(super) fn hub_usage(&self) -> Option<Usage> {
         self.hub.id().and_then(Usage::of)
     }
 
-    /// Ends both processes. They are killed: what they leave is removed with the folder.
+    /// Ends all processes. They are killed: what they leave is removed with the folder.
     pub(super) async fn stop(mut self) {
-        for child in [&mut self.hub, &mut self.spoke] {
+        let spokes = self.spokes.iter_mut().map(|spoke| &mut spoke.child);
+        for child in std::iter::once(&mut self.hub).chain(spokes) {
             if tokio::time::timeout(STOP_WITHIN, child.kill())
                 .await
                 .is_err()
@@ -213,90 +229,66 @@ impl Rig {
     }
 }
 
-/// What both processes are told.
-fn common(folder: &Folder) -> Environment {
-    let mut environment = Environment::default();
-    for (name, value) in [
-        ("WAYGATE_ENV", "development".to_owned()),
-        ("WAYGATE_HOST", "127.0.0.1".to_owned()),
-        ("WAYGATE_BASE_DIR", folder.text("")),
-        ("WAYGATE_DATA_DIR", folder.text("data")),
-        ("WAYGATE_CONFIG_DIR", folder.text("config")),
-        (
-            "WAYGATE_SECRET_KEY_SECRET_PATH",
-            folder.text("secrets/secret_key"),
-        ),
-        (
-            "WAYGATE_SPOKE_TOKEN_PATH",
-            folder.text("secrets/spoke_token"),
-        ),
-        ("WAYGATE_CALL_KEY_PATH", folder.text("secrets/call_key")),
-        (
-            "WAYGATE_CALL_PUBLIC_KEY_PATH",
-            folder.text("secrets/call_key.pub"),
-        ),
-        ("LOG_LEVEL", "ERROR".to_owned()),
-    ] {
-        environment.set(name, value);
+fn find<'a>(spokes: &'a mut [Spoke], service: &Service) -> Result<&'a mut Spoke, Failure> {
+    let found = spokes.iter_mut().find(|it| it.service.name == service.name);
+    found.ok_or_else(|| Failure::failed(format!("{} was not started", service.name)))
+}
+
+/// The echo spoke, called as the hub calls it.
+fn spoke_door(folder: &Folder, spokes: &[Spoke]) -> Result<SpokeDoor, Failure> {
+    let read = |name: &str| {
+        let path = folder.path().join("secrets").join(name);
+        std::fs::read(&path).map_err(|error| unusable(&path, &error))
+    };
+    let key = HubKey::from_bytes(&read("call_key")?);
+    let key = Arc::new(key.map_err(|error| Failure::failed(error.to_string()))?);
+    let token = read("spoke_token")?;
+    let target = SpokeTarget {
+        service: echo::SERVICE.name.into(),
+        url: spokes.first().map(Spoke::url).unwrap_or_default(),
+        token: Some(Secret::new(String::from_utf8_lossy(&token).trim())),
+    };
+    let client = SpokeClient::new(&target, key, SystemClock::shared(), Arc::default());
+    let client = client.map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(SpokeDoor::new(Arc::new(client))?)
+}
+
+/// How long after `began` the echo spoke answered its first call.
+async fn spoke_answers(
+    folder: &Folder,
+    spokes: &[Spoke],
+    began: Instant,
+) -> Result<Duration, Failure> {
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    while began.elapsed() < READY_WITHIN {
+        ticks.tick().await;
+        let door = spoke_door(folder, spokes)?;
+        if once(Door::Spoke(Box::new(door))).await {
+            return Ok(began.elapsed());
+        }
     }
-    environment
+    let message = "the echo spoke does not answer within 20 s";
+    Err(Failure::failed(message))
 }
 
-/// Limits lifted, one spoke.
-fn hub_settings(spoke_url: &str) -> String {
-    let limits = [
-        "execute_per_minute",
-        "ip_per_minute",
-        "endpoint_per_minute",
-        "user_per_minute",
-        "organization_per_minute",
-        "organization_per_hour",
-        "organization_per_day",
-    ];
-    let lifted: String = limits
-        .iter()
-        .map(|limit| format!("{limit} = 0\n"))
-        .collect();
-    format!(
-        "[limits]\n{lifted}\n[services.{}]\nnamespaces = [\"bench\"]\nurl = \"{spoke_url}\"\n",
-        echo::SERVICE.name
-    )
+/// Whether one call succeeds.
+async fn once(door: Door) -> bool {
+    let one = Plan {
+        connections: 1,
+        duration: Duration::from_millis(1),
+        pace: Pace::Closed,
+    };
+    let seen = crate::bench::load(&Arc::new(door), one).await;
+    seen.is_ok_and(|figures| figures.calls > 0 && figures.failures == 0)
 }
 
-fn spawn(arguments: &[&str], environment: &Environment) -> Result<Child, Failure> {
-    let own = std::env::current_exe()
-        .map_err(|error| Failure::failed(format!("this program cannot be found: {error}")))?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "long-lived children, not commands of a tool call"
-    )]
-    let mut command = Command::new(own);
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| Failure::failed(format!("a process could not be started: {error}")))
-}
-
-async fn free_port() -> Result<u16, Failure> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-    let address = listener.and_then(|listener| listener.local_addr());
-    address
-        .map(|address| address.port())
-        .map_err(|error| Failure::failed(format!("no free port: {error}")))
-}
-
-/// Serves the echo spoke until a signal.
-pub(super) async fn serve_echo(context: &Context) -> Result<ExitCode, Failure> {
-    let running = start(
-        &echo::SERVICE,
-        StartOptions::new(context.environment.clone()),
-    )
-    .await;
+/// Serves a spoke of the benchmarks until a signal.
+pub(super) async fn serve(context: &Context, name: &str) -> Result<ExitCode, Failure> {
+    let service = [&echo::SERVICE, &slow::SERVICE]
+        .into_iter()
+        .find(|service| service.name == name)
+        .ok_or_else(|| Failure::failed(format!("no spoke of the benchmarks is named {name}")))?;
+    let running = start(service, StartOptions::new(context.environment.clone())).await;
     let running = running.map_err(|error| Failure::failed(crate::app::chain(&error)))?;
     shared::tasks::until_signal().await;
     drop(running.stop().await);

@@ -69,7 +69,7 @@ struct Waiting {
 }
 
 pub(super) async fn run(context: &Context, args: &WorkflowsArgs) -> Result<ExitCode, Failure> {
-    let mut rig = Rig::start(context).await?;
+    let mut rig = Rig::start(context, &[]).await?;
     let seconds = Duration::from_secs(args.seconds.max(1));
     let mut measured = Vec::new();
     for (tool, runs) in [
