@@ -1,6 +1,7 @@
 //! The policy against its own examples, and against tables of attacks.
 
 mod made_up;
+mod write_watch;
 
 use super::*;
 use std::sync::LazyLock;
