@@ -16,6 +16,7 @@ packages=(
   sshd:openssh-server
   nginx:nginx
   initdb:postgresql
+  redis-server:redis-server
   python3:python3
   chromium:chromium
   curl:curl

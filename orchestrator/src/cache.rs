@@ -3,14 +3,18 @@
 //! What may stand here is the caller's decision (reads that are idempotent, not sensitive, not live);
 //! an output that turns out to be sensitive is handed on but not kept. Errors are never kept. The key
 //! holds everything an answer may depend on, the tenant first. Bounded by bytes; what is here may
-//! vanish at any time.
+//! vanish at any time. With Redis, answers stand there for all hubs, and here only while it is away.
 
+mod shared;
+
+use self::shared::{Look, SharedAnswers};
 use crate::auth::Principal;
+use crate::redis::Redis;
 use crate::router::Route;
+use ::shared::tool::Output;
 use moka::future::Cache;
 use moka::ops::compute::Op;
 use parking_lot::RwLock;
-use shared::tool::Output;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -96,11 +100,16 @@ enum Passing<E> {
     Failed(E),
 }
 
+/// Where an answer will stand when not in this hub's memory, and at which generation of its service.
+type Elsewhere<'a> = Option<(&'a SharedAnswers, u64)>;
+
 /// The cache of reads.
 pub struct ReadCache {
     ttl: Duration,
     max_entry: u64,
     kept: Cache<Question, Kept>,
+    /// What hubs share; `None`: this hub keeps its own.
+    shared: Option<SharedAnswers>,
     /// How often a change went through each service; one entry per service that ever changed.
     generations: RwLock<HashMap<Arc<str>, u64>>,
 }
@@ -119,7 +128,17 @@ impl ReadCache {
             ttl: config.ttl,
             max_entry: config.max_bytes / 16,
             kept,
+            shared: None,
             generations: RwLock::default(),
+        }
+    }
+
+    /// The same with answers that hubs share.
+    #[must_use]
+    pub fn shared(config: &CacheConfig, redis: Arc<Redis>) -> Self {
+        Self {
+            shared: Some(SharedAnswers::new(redis)),
+            ..Self::new(config)
         }
     }
 
@@ -155,10 +174,9 @@ impl ReadCache {
             generation: self.generation(&key.service),
             key,
         };
-        match self.kept.get(&question).await {
-            Some(kept) if kept.until > Instant::now() => return Ok((kept.output, true)),
-            Some(_) => self.forget_if_over(&question).await,
-            None => {}
+        let (found, elsewhere) = self.kept(&question).await;
+        if let Some(output) = found {
+            return Ok((output, true));
         }
         let asked = AtomicBool::new(false);
         let answer = self
@@ -167,6 +185,10 @@ impl ReadCache {
                 asked.store(true, Ordering::Relaxed);
                 let output = Arc::new(fetch.await.map_err(Passing::Failed)?);
                 if output.sensitive || weight(&question.key, &output) > self.max_entry {
+                    return Err(Passing::Output(output));
+                }
+                if let Some((shared, generation)) = elsewhere {
+                    shared.keep(&question.key, generation, &output, ttl).await;
                     return Err(Passing::Output(output));
                 }
                 Ok(Kept {
@@ -202,7 +224,14 @@ impl ReadCache {
     }
 
     /// Forgets what was read from a service: something changed there.
-    pub fn forget_service(&self, service: &str) {
+    pub async fn forget_service(&self, service: &str) {
+        self.next_generation(service);
+        if let Some(shared) = &self.shared {
+            shared.changed(service).await;
+        }
+    }
+
+    fn next_generation(&self, service: &str) {
         let mut generations = self.generations.write();
         match generations.get_mut(service) {
             Some(generation) => *generation += 1,
@@ -210,6 +239,24 @@ impl ReadCache {
                 generations.insert(Arc::from(service), 1);
             }
         }
+    }
+
+    /// The answer where it stands, or where it will stand: what hubs share and the generation there,
+    /// or `None` for this hub's own memory.
+    async fn kept(&self, question: &Question) -> (Option<Arc<Output>>, Elsewhere<'_>) {
+        if let Some(shared) = &self.shared {
+            match shared.look(&question.key).await {
+                Look::Found(output) => return (Some(Arc::new(output)), None),
+                Look::Missing(generation) => return (None, Some((shared, generation))),
+                Look::Away => {}
+            }
+        }
+        match self.kept.get(question).await {
+            Some(kept) if kept.until > Instant::now() => return (Some(kept.output), None),
+            Some(_) => self.forget_if_over(question).await,
+            None => {}
+        }
+        (None, None)
     }
 
     fn generation(&self, service: &str) -> u64 {

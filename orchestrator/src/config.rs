@@ -58,6 +58,8 @@ pub struct Config {
     pub circuit_breaker: CircuitBreaker,
     /// Bulkheads.
     pub bulkhead: Bulkhead,
+    /// Redis, which several hubs may share.
+    pub redis: RedisConfig,
     /// Cache of reads.
     pub cache: Cache,
     /// Calls a minute by service word.
@@ -255,6 +257,17 @@ pub struct Bulkhead {
     pub wait_ms: u64,
 }
 
+/// Redis; its password is a secret.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "config.default.toml documents each key")]
+pub struct RedisConfig {
+    pub url: String,
+    pub host: String,
+    pub port: u16,
+    pub database: u32,
+}
+
 /// Cache of reads.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -271,6 +284,8 @@ pub struct Cache {
 pub enum CacheType {
     /// In the hub's memory.
     Memory,
+    /// In Redis, for all hubs that use it.
+    Redis,
 }
 
 /// Settings that contradict each other or the environment.
@@ -335,6 +350,17 @@ impl Config {
     #[must_use]
     pub fn is_production(&self) -> bool {
         self.environment == EnvironmentKind::Production
+    }
+
+    /// The URL of Redis; `None` when there is none.
+    #[must_use]
+    pub fn redis_url(&self) -> Option<String> {
+        let redis = &self.redis;
+        if !redis.url.is_empty() {
+            return Some(redis.url.clone());
+        }
+        let (host, port, database) = (&redis.host, redis.port, redis.database);
+        (!host.is_empty()).then(|| format!("redis://{host}:{port}/{database}"))
     }
 
     /// The URL of the store.

@@ -208,6 +208,7 @@ impl Gateway {
         let tool = &call.route.tool.id;
         self.limits
             .admit_with(&call.caller, tool, &call.route.service, permit.limits())
+            .await
             .map_err(CallError::Limited)?;
         if call.is_read() {
             self.read(call, &permit).await

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod policy;
 pub mod programs;
 pub mod recovery;
+pub mod redis;
 pub mod registry;
 pub mod resilience;
 pub mod router;

@@ -5,15 +5,18 @@
 //! monotonic: changes of the wall clock neither free nor lock anybody. Concurrency is `resilience`'s
 //! matter.
 
+mod redis;
 mod store;
 mod window;
 
+pub use redis::RedisWindows;
 pub use store::{Demand, MemoryWindows, WindowStore};
 pub use window::{Rate, Room};
 
 use crate::auth::CredentialKind;
 use crate::caller::Caller;
 use crate::policy::{Rates, RuleLimit};
+use crate::redis::Redis;
 use shared::id::ToolId;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -99,6 +102,12 @@ impl Limits {
         Self::over(config, Arc::new(MemoryWindows::new(CAPACITY)))
     }
 
+    /// Limits that hubs share through Redis.
+    #[must_use]
+    pub fn shared(config: LimitsConfig, redis: Arc<Redis>) -> Self {
+        Self::over(config, Arc::new(RedisWindows::new(redis, CAPACITY)))
+    }
+
     /// Limits over another store.
     #[must_use]
     pub fn over(config: LimitsConfig, windows: Arc<dyn WindowStore>) -> Self {
@@ -109,13 +118,13 @@ impl Limits {
     ///
     /// # Errors
     /// [`Limited`] names the scope with the longest wait; nothing was counted.
-    pub fn admit(
+    pub async fn admit(
         &self,
         caller: &Caller,
         tool: &ToolId,
         service: &str,
     ) -> Result<Allowance, Limited> {
-        self.admit_with(caller, tool, service, &[])
+        self.admit_with(caller, tool, service, &[]).await
     }
 
     /// Counts one tool call under the limits of policy rules too (see
@@ -123,7 +132,7 @@ impl Limits {
     ///
     /// # Errors
     /// As [`Limits::admit`].
-    pub fn admit_with(
+    pub async fn admit_with(
         &self,
         caller: &Caller,
         tool: &ToolId,
@@ -163,14 +172,14 @@ impl Limits {
             let key = format!("{}\n{}\n{tool}", rule.rule, principal.id);
             add("rule", key, rule.rates);
         }
-        self.take(&demands)
+        self.take(&demands).await
     }
 
     /// Counts one request without a valid credential. Addresses of one IPv6 /64 are one.
     ///
     /// # Errors
     /// [`Limited`].
-    pub fn admit_ip(&self, address: IpAddr) -> Result<Allowance, Limited> {
+    pub async fn admit_ip(&self, address: IpAddr) -> Result<Allowance, Limited> {
         let demands: Vec<Demand> = windows(Rates::per_minute(self.config.ip_per_minute))
             .map(|rate| Demand {
                 scope: "ip",
@@ -178,14 +187,14 @@ impl Limits {
                 rate,
             })
             .collect();
-        self.take(&demands)
+        self.take(&demands).await
     }
 
     /// Counts one request of a principal to a route with `limit` a minute; 0 means no limit.
     ///
     /// # Errors
     /// [`Limited`].
-    pub fn admit_endpoint(
+    pub async fn admit_endpoint(
         &self,
         principal: &str,
         route: &str,
@@ -198,11 +207,11 @@ impl Limits {
                 rate,
             })
             .collect();
-        self.take(&demands)
+        self.take(&demands).await
     }
 
-    fn take(&self, demands: &[Demand]) -> Result<Allowance, Limited> {
-        match self.windows.take(demands) {
+    async fn take(&self, demands: &[Demand]) -> Result<Allowance, Limited> {
+        match self.windows.take(demands).await {
             Ok(rooms) => {
                 let tightest = demands
                     .iter()

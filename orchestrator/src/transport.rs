@@ -62,6 +62,7 @@ use crate::artefacts::Artefacts;
 use crate::caller::Caller;
 use crate::gateway::Gateway;
 use crate::keys::Seal;
+use crate::redis::Redis;
 use crate::registry::Registry;
 use crate::servers::Servers;
 use crate::store::Store;
@@ -99,6 +100,8 @@ pub struct Hub {
     /// Closes answers that are kept for repeated requests. Made up by [`Hub::new`], so that they end
     /// with this process, until another one takes its place.
     pub seal: Arc<Seal>,
+    /// Redis; `None` when none is set.
+    pub redis: Option<Arc<Redis>>,
     /// Workflows; `None` in a hub without any, such as one in a test.
     pub workflows: Option<Arc<Workflows>>,
     /// Results too large for hosts; `None` where they are sent whole.
@@ -137,6 +140,7 @@ impl Hub {
             webhook_secret: None,
             servers: None,
             seal: Arc::new(Seal::fleeting()),
+            redis: None,
             workflows: None,
             artefacts: None,
             views: Arc::default(),

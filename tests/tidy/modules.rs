@@ -14,6 +14,7 @@ use crate::tree::Tree;
 /// table upwards is reading a call downwards. The map in the hub's document says the same.
 const HUB: &[&str] = &[
     "metrics",
+    "redis",
     "keys",
     "store",
     "auth",

@@ -39,7 +39,7 @@ impl Word {
 pub struct Checks {
     /// The store answers.
     pub database: Word,
-    /// The cache of reads gives back what was put in.
+    /// The cache of reads lets questions through, and Redis answers where one is set.
     pub cache: Word,
     /// The data folder can be written to.
     pub filesystem: Word,
@@ -100,14 +100,22 @@ impl Health {
         let word = |works: bool| if works { Word::Ok } else { Word::Error };
         Checks {
             database: word(matches!(database, Ok(Ok(())))),
-            cache: if self.hub.gateway.cache.works().await {
-                Word::Ok
-            } else {
-                Word::Degraded
+            cache: match self.cache_works().await {
+                true => Word::Ok,
+                false => Word::Degraded,
             },
             filesystem: word(matches!(filesystem, Ok(Ok(())))),
             services: self.services(),
         }
+    }
+
+    async fn cache_works(&self) -> bool {
+        if let Some(redis) = &self.hub.redis
+            && !redis.answers().await
+        {
+            return false;
+        }
+        self.hub.gateway.cache.works().await
     }
 
     async fn write(&self) -> std::io::Result<()> {

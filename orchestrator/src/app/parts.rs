@@ -8,7 +8,7 @@ use crate::artefacts::Artefacts;
 use crate::audit::Audit;
 use crate::auth::{Auth, AuthConfig, Presented, Principal};
 use crate::cache::ReadCache;
-use crate::config::Config;
+use crate::config::{CacheType, Config};
 use crate::gateway::Gateway;
 use crate::keys::{HubKey, Seal};
 use crate::ledger::Ledger;
@@ -16,6 +16,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::recovery;
+use crate::redis::Redis;
 use crate::registry::{Registry, RegistryParts, SpokeConfig};
 use crate::resilience::Guarded;
 use crate::router::Router;
@@ -57,6 +58,8 @@ struct Ground {
     key: Arc<HubKey>,
     instance: Instance,
     audit: Arc<Audit>,
+    /// `None` when no Redis is set.
+    redis: Option<Arc<Redis>>,
 }
 
 impl Parts {
@@ -66,7 +69,7 @@ impl Parts {
         let secret = secrets::installation(inputs)?;
         let policy = Arc::new(policy_of(config)?);
         let http = settings::http(config)?;
-        let ground = Ground::lay(config, standing, secret.as_ref()).await?;
+        let ground = Ground::lay(inputs, standing, secret.as_ref()).await?;
         let router = Router::default();
         let gateway = Arc::new(ground.gateway(inputs, policy, router.clone()));
         let registry = Registry::new(RegistryParts {
@@ -107,6 +110,7 @@ impl Parts {
         hub.workflows = Some(workflows);
         hub.artefacts = Some(own.artefacts);
         hub.views = Arc::new(settings::views(config)?);
+        hub.redis = ground.redis;
         hub.seal = Arc::new(Seal::of(&ground.key, "waygate/kept-answers/v1"));
         hub.webhook_secret = secrets::webhook(inputs, secret.as_ref())?;
         Ok(Self {
@@ -221,10 +225,11 @@ impl Parts {
 
 impl Ground {
     async fn lay(
-        config: &Config,
+        inputs: &Inputs,
         standing: Standing,
         secret: Option<&Secret>,
     ) -> Result<Self, StartError> {
+        let config = &inputs.config;
         let clock: SharedClock = Arc::new(SystemClock);
         let key = hub_key(config)?;
         let key = Arc::new(match secret {
@@ -241,7 +246,9 @@ impl Ground {
             Standing::Guest => Arc::new(audit_of(config, &instance).await?),
         };
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION")));
+        let redis = secrets::redis(inputs, &metrics)?;
         Ok(Self {
+            redis,
             clock,
             tasks: Tasks::new(),
             metrics,
@@ -273,13 +280,33 @@ impl Ground {
             policy,
             approvals: Arc::new(Approvals::new(approvals, settings::approvals(config))),
             audit: Arc::clone(&self.audit),
-            limits: Arc::new(Limits::new(settings::limits(config))),
+            limits: Arc::new(self.limits(config)),
             ledger: Arc::new(Ledger::new(&self.instance)),
-            cache: Arc::new(ReadCache::new(&settings::cache(config))),
+            cache: Arc::new(self.cache(config)),
             metrics: Arc::clone(&self.metrics),
             clock: Arc::clone(&self.clock),
             redactor: Arc::clone(&inputs.redactor),
             tasks: self.tasks.clone(),
+        }
+    }
+}
+
+impl Ground {
+    fn limits(&self, config: &Config) -> Limits {
+        let limits = settings::limits(config);
+        match &self.redis {
+            Some(redis) => Limits::shared(limits, Arc::clone(redis)),
+            None => Limits::new(limits),
+        }
+    }
+
+    fn cache(&self, config: &Config) -> ReadCache {
+        let cache = settings::cache(config);
+        match &self.redis {
+            Some(redis) if config.cache.r#type == CacheType::Redis => {
+                ReadCache::shared(&cache, Arc::clone(redis))
+            }
+            _ => ReadCache::new(&cache),
         }
     }
 }

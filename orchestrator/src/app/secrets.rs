@@ -6,6 +6,8 @@ use crate::auth::{BootstrapError, Bootstrapped};
 use crate::config::{Config, SpokeAuth};
 use crate::gateway::Gateway;
 use crate::keys;
+use crate::metrics::Metrics;
+use crate::redis::Redis;
 use crate::upstream::grpc::SpokeTls;
 use shared::secret::Secret;
 use std::path::Path;
@@ -62,6 +64,25 @@ pub(super) fn webhook(
         None => Ok(installation.map(keys::webhook_secret)),
         given => Ok(given),
     }
+}
+
+/// Redis, where one is set; nothing is asked yet.
+///
+/// # Errors
+/// [`StartError::Secret`] names the variable.
+pub(super) fn redis(
+    inputs: &Inputs,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Arc<Redis>>, StartError> {
+    let Some(url) = inputs.config.redis_url() else {
+        return Ok(None);
+    };
+    let password = inputs.secrets.get("REDIS_PASSWORD");
+    let password = password.map_err(|error| StartError::Secret(error.to_string()))?;
+    let opened = Redis::open(&url, password.as_ref(), Arc::clone(metrics));
+    // The error may repeat the address, and a password in it.
+    let refused = |_| StartError::Secret("WAYGATE_REDIS_URL: is no address of Redis".into());
+    opened.map(|redis| Some(Arc::new(redis))).map_err(refused)
 }
 
 /// What the hub proves itself to spokes with; `None` where it does not.

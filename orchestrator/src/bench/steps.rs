@@ -49,7 +49,7 @@ pub async fn steps(folder: &Path) -> Result<Vec<Step>, BenchError> {
         bench.authentication().await?,
         bench.arguments()?,
         bench.policy()?,
-        bench.limits()?,
+        bench.limits().await?,
     ];
     steps.push(bench.audit("audit of a read: queued", Effect::Read).await?);
     steps.push(
@@ -153,7 +153,7 @@ impl Bench {
         Ok(each("policy", began, TIMES))
     }
 
-    fn limits(&self) -> Result<Step, BenchError> {
+    async fn limits(&self) -> Result<Step, BenchError> {
         let large = Rates {
             per_minute: u32::MAX,
             per_hour: u32::MAX,
@@ -167,7 +167,9 @@ impl Bench {
         });
         let began = Instant::now();
         for _ in 0..TIMES {
-            let admitted = limits.admit(&self.caller, &self.call.tool, echo::SERVICE.name);
+            let admitted = limits
+                .admit(&self.caller, &self.call.tool, echo::SERVICE.name)
+                .await;
             admitted.map_err(|limited| setup(limited.scope))?;
         }
         Ok(each("limits", began, TIMES))

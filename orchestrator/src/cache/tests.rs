@@ -102,9 +102,9 @@ async fn errors_and_secrets_and_giants_are_not_kept() {
 async fn a_change_of_a_service_makes_its_answers_old() {
     let up = upstream();
     assert!(up.ask(key(), Ok(output("1"))).await);
-    up.cache.forget_service("01_linux_cli_mcp");
+    up.cache.forget_service("01_linux_cli_mcp").await;
     assert!(!up.ask(key(), Ok(output("2"))).await);
-    up.cache.forget_service("12_cmdb_mcp");
+    up.cache.forget_service("12_cmdb_mcp").await;
     assert!(up.ask(key(), Ok(output("3"))).await);
     assert!(!up.ask(key(), Ok(output("4"))).await);
 }
@@ -113,7 +113,7 @@ async fn a_change_of_a_service_makes_its_answers_old() {
 async fn a_read_that_overlaps_a_change_is_not_kept() {
     let up = upstream();
     let during = async {
-        up.cache.forget_service("12_cmdb_mcp");
+        up.cache.forget_service("12_cmdb_mcp").await;
         Ok::<_, &str>(output("1"))
     };
     assert!(!up.cache.get_or_call(key(), during).await.unwrap().1);

@@ -1,6 +1,6 @@
 //! Rules across keys: what a value may be depends on another one.
 
-use super::{Config, InvalidConfig, Mode, SpokeAuth};
+use super::{CacheType, Config, InvalidConfig, Mode, SpokeAuth};
 
 impl Config {
     pub(super) fn check(&self) -> Result<(), InvalidConfig> {
@@ -24,6 +24,14 @@ impl Config {
         }
         if self.timeouts.default == 0 || self.timeouts.long_running == 0 {
             return rule("timeouts", "must be at least 1 second");
+        }
+        let redis = self.redis_url();
+        if self.cache.r#type == CacheType::Redis && redis.is_none() {
+            return rule("WAYGATE_CACHE_TYPE", "redis needs WAYGATE_REDIS_URL");
+        }
+        let schemes = ["redis://", "rediss://"];
+        if redis.is_some_and(|url| !schemes.iter().any(|scheme| url.starts_with(scheme))) {
+            return rule("WAYGATE_REDIS_URL", "expected redis://… or rediss://…");
         }
         self.database_url().map(drop)
     }

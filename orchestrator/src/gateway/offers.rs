@@ -186,6 +186,7 @@ impl Gateway {
                 &found.source.service,
                 permit.limits(),
             )
+            .await
             .map_err(CallError::Limited)?;
         let call = self.offer_call(ask, Arc::clone(&found.target));
         let (cancelled, deadline) = (call.call.cancelled.clone(), call.call.deadline);

@@ -131,7 +131,7 @@ impl Gateway {
             known => return answer_of(known),
         };
         let result = call.route.upstream.call(permit, &call.upstream).await;
-        self.cache.forget_service(&call.route.service);
+        self.cache.forget_service(&call.route.service).await;
         settle(ticket, call, &result).await;
         let output = result.map_err(CallError::Upstream)?;
         Ok(Answer {

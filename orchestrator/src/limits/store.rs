@@ -1,6 +1,7 @@
 //! The seam [`WindowStore`] and its in-memory side; one shared between processes can stand in.
 
 use super::window::{Rate, Room, Window};
+use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub struct Demand {
 }
 
 /// Where windows are kept.
+#[async_trait]
 pub trait WindowStore: Send + Sync {
     /// Takes one from every demand, or from none when one has no room: then the index of the fullest
     /// demand (the longest wait) comes back as the error. `rooms` are those after taking, in the
@@ -28,7 +30,7 @@ pub trait WindowStore: Send + Sync {
     ///
     /// # Errors
     /// The index of the demand that refuses, with its room.
-    fn take(&self, demands: &[Demand]) -> Result<Vec<Room>, (usize, Room)>;
+    async fn take(&self, demands: &[Demand]) -> Result<Vec<Room>, (usize, Room)>;
 }
 
 /// Windows in this process, at most `capacity` of them.
@@ -73,8 +75,15 @@ impl MemoryWindows {
     }
 }
 
+#[async_trait]
 impl WindowStore for MemoryWindows {
-    fn take(&self, demands: &[Demand]) -> Result<Vec<Room>, (usize, Room)> {
+    async fn take(&self, demands: &[Demand]) -> Result<Vec<Room>, (usize, Room)> {
+        self.take_now(demands)
+    }
+}
+
+impl MemoryWindows {
+    fn take_now(&self, demands: &[Demand]) -> Result<Vec<Room>, (usize, Room)> {
         let mut held = self.held.lock();
         let now = self.start.elapsed();
         let keys: Vec<WindowKey> = demands
@@ -143,11 +152,11 @@ mod tests {
     async fn a_refusal_costs_the_other_scopes_nothing() {
         let store = MemoryWindows::new(100);
         let both = [demand("user", "u", 5), demand("organization", "o", 2)];
-        assert!(store.take(&both).is_ok() && store.take(&both).is_ok());
+        assert!(store.take_now(&both).is_ok() && store.take_now(&both).is_ok());
         for _ in 0..10 {
-            assert_eq!(store.take(&both).unwrap_err().0, 1);
+            assert_eq!(store.take_now(&both).unwrap_err().0, 1);
         }
-        let rooms = store.take(&both[..1]).unwrap();
+        let rooms = store.take_now(&both[..1]).unwrap();
         assert_eq!(rooms[0].remaining, 2);
     }
 
@@ -155,19 +164,19 @@ mod tests {
     async fn a_flood_of_keys_is_bounded_and_stays_limited() {
         let store = MemoryWindows::new(1000);
         let admitted = (0..100_000)
-            .filter(|n| store.take(&[demand("ip", n.to_string(), 5)]).is_ok())
+            .filter(|n| store.take_now(&[demand("ip", n.to_string(), 5)]).is_ok())
             .count();
         assert!(store.len() <= 1001, "{}", store.len());
         assert_eq!(admitted, 1000 + 5, "newcomers share one window");
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert!(store.take(&[demand("ip", "late", 5)]).is_ok());
+        assert!(store.take_now(&[demand("ip", "late", 5)]).is_ok());
         assert_eq!(store.len(), 1, "idle windows made room");
     }
 
     #[test]
     fn threads_together_get_exactly_the_limit() {
         let store = MemoryWindows::new(10);
-        let take = || store.take(&[demand("user", "u", 7000)]).is_ok();
+        let take = || store.take_now(&[demand("user", "u", 7000)]).is_ok();
         let work = || (0..2000).filter(|_| take()).count();
         let admitted: usize = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..16).map(|_| scope.spawn(work)).collect();

@@ -87,6 +87,7 @@ impl Guard {
         let limits = &self.hub.gateway.limits;
         let allowance = limits
             .admit_endpoint(&principal.id, &seen.endpoint, self.per_minute)
+            .await
             .map_err(|limited| self.hub.limited(&limited))?;
         Ok((caller(principal, seen, facts), allowance))
     }
@@ -139,7 +140,7 @@ impl Hub {
                     "the credential could not be checked",
                 ))
             }
-            Err(error) => Err(self.unauthenticated(&error, seen)),
+            Err(error) => Err(self.unauthenticated(&error, seen).await),
         }
     }
 
@@ -178,11 +179,11 @@ impl Hub {
         {
             return Ok(());
         }
-        self.count_address(seen)
+        self.count_address(seen).await
     }
 
-    fn unauthenticated(&self, error: &AuthError, seen: &Seen) -> Refusal {
-        if let Err(refusal) = self.count_address(seen) {
+    async fn unauthenticated(&self, error: &AuthError, seen: &Seen) -> Refusal {
+        if let Err(refusal) = self.count_address(seen).await {
             return refusal;
         }
         if !matches!(error, AuthError::Missing) {
@@ -205,11 +206,11 @@ impl Hub {
         }
     }
 
-    fn count_address(&self, seen: &Seen) -> Result<(), Refusal> {
+    async fn count_address(&self, seen: &Seen) -> Result<(), Refusal> {
         let Some(address) = seen.address else {
             return Ok(());
         };
-        let counted = self.gateway.limits.admit_ip(address);
+        let counted = self.gateway.limits.admit_ip(address).await;
         counted.map(drop).map_err(|limited| self.limited(&limited))
     }
 

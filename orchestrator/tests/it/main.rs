@@ -32,6 +32,7 @@ mod postgres;
 mod rest;
 mod rest_management;
 mod rest_tools;
+mod shared_in_redis;
 mod stdio_bridge;
 mod store_contract;
 mod trail;

@@ -137,7 +137,7 @@ async fn progress_fits_the_schema_of_every_revision() {
     for revision in ["2025-11-25", "2025-06-18", "2025-03-26"] {
         let (answer, ()) = tokio::join!(hub.legacy(revision, "tools/call", &params), release());
         check(revision, "ProgressNotification", &answer.events()[0]);
-        hub.hub.gateway.cache.forget_service("77_test_mcp");
+        hub.hub.gateway.cache.forget_service("77_test_mcp").await;
     }
     let (answer, ()) = tokio::join!(hub.modern("tools/call", params.clone()), release());
     check(MODERN, "ProgressNotification", &answer.events()[0]);

@@ -27,7 +27,7 @@ async fn a_hub_that_starts_without_a_spoke_knows_its_tools_from_their_pins() {
     assert_eq!(alias(&second), "cmdb_a");
     assert!(!quarantined(&second, "cmdb.a"));
     // What is only remembered is not offered as if it could be called.
-    assert_eq!(second.registry.down(), ["12_cmdb_mcp".into()]);
+    assert_eq!(second.registry.down(), [Arc::<str>::from("12_cmdb_mcp")]);
 }
 
 #[tokio::test]
