@@ -7,9 +7,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod abuse;
 mod approvals;
 mod clients;
 mod failures;
 mod hosts;
 mod lifecycle;
 mod observation;
+mod secrecy;
