@@ -228,6 +228,7 @@ async fn a_revocation_by_another_hub_arrives_by_itself() {
     assert!(tasks.shutdown(Duration::from_secs(5)).await.is_empty());
 }
 
+/// Acceptance: 146
 #[tokio::test]
 async fn the_bootstrap_key_is_replaced_and_removed() {
     let fixture = Fixture::new().await;
@@ -265,4 +266,12 @@ async fn the_bootstrap_key_is_replaced_and_removed() {
     assert_eq!(install(Some(one)).await, Bootstrapped::Unchanged);
     assert_eq!(word(&auth, one).await, "Inactive");
     assert!(auth.bootstrap(Some(Secret::new("changeme"))).await.is_err());
+    // Only hashes stand in the store, in the file and in what is not yet moved into it.
+    for name in ["waygate.db", "waygate.db-wal"] {
+        let bytes = std::fs::read(fixture.folder().join(name)).unwrap();
+        for key in [one, two] {
+            let found = bytes.windows(key.len()).any(|it| it == key.as_bytes());
+            assert!(!found, "a key stands in {name}");
+        }
+    }
 }

@@ -74,6 +74,7 @@ async fn check(answer: Answer, expected: fn(&UpstreamError) -> bool) {
     );
 }
 
+/// Acceptance: 338
 #[tokio::test]
 async fn bytes_pass_through_as_they_are() {
     let pair = pair().await;
@@ -83,15 +84,19 @@ async fn bytes_pass_through_as_they_are() {
     call.arguments = Bytes::from_static(br#"{ "x" : 1.0 }"#);
     call.arguments_hash = shared::arguments::hash(&serde_json::json!({"x": 1})).into();
     call.call.traceparent = Some("00-1-2-01".into());
+    call.call.idempotency_key = Some("once-1".into());
     let output = run(&*pair.client, &call).await.unwrap();
     assert_eq!(output.structured.get(), odd);
     let seen = pair.script.requests.lock()[0].clone();
     assert_eq!(seen.arguments_json, call.arguments);
     let context = seen.context.unwrap();
     assert_eq!(context.traceparent, "00-1-2-01");
+    assert_eq!(context.idempotency_key, "once-1");
+    assert_eq!(context.correlation_id, call.call.correlation_id.as_str());
     assert!((29_000..=30_000).contains(&context.deadline_ms));
 }
 
+/// Acceptance: 338
 #[tokio::test]
 async fn progress_and_logs_reach_the_caller() {
     let pair = pair().await;
