@@ -7,6 +7,7 @@ mod judged;
 mod listing;
 mod offers;
 mod run;
+mod span;
 
 pub use judged::Foreign;
 pub use listing::{ListedTool, Listing};
@@ -33,6 +34,7 @@ use shared::tool::{Output, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// A tool call, decoded.
 #[derive(Debug, Clone)]
@@ -179,11 +181,18 @@ impl Gateway {
     }
 
     /// Intent before, outcome after, whatever happens in between.
-    async fn recorded(&self, call: Judged) -> Result<Answer, CallError> {
-        let intent = call.intent(self.masked(&call));
+    async fn recorded(&self, mut call: Judged) -> Result<Answer, CallError> {
+        let span = self.span(&mut call);
+        let answer = self.in_record(&call).instrument(span.clone()).await;
+        span::ended(&span, &answer);
+        answer
+    }
+
+    async fn in_record(&self, call: &Judged) -> Result<Answer, CallError> {
+        let intent = call.intent(self.masked(call));
         let record = self.audit.open(intent).await.map_err(unrecorded)?;
         let mut decided_by = DecidedBy::default();
-        let answer = self.decided(&call, &mut decided_by).await;
+        let answer = self.decided(call, &mut decided_by).await;
         record.close(call.outcome(&answer, decided_by));
         answer
     }

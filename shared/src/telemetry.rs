@@ -8,7 +8,7 @@
 //! from the fields of the enclosing spans: open a span with `correlation_id`, `tool`, `principal`.
 
 mod log;
-mod trace;
+pub(crate) mod trace;
 
 pub use log::LogLayer;
 pub use trace::{adopt_traceparent, traceparent};

@@ -9,9 +9,11 @@
 
 mod hub;
 mod script;
+mod traces;
 
 pub use hub::{HubCall, HubClient, HubIdentity, outcome};
 pub use script::Script;
+pub use traces::{KeptSpan, Traces};
 
 use crate::clock::{Clock, TestClock};
 use crate::config::{Environment, Sources, Variable, load};

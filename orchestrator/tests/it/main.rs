@@ -35,6 +35,7 @@ mod rest_tools;
 mod shared_in_redis;
 mod stdio_bridge;
 mod store_contract;
+mod tracing_spans;
 mod trail;
 mod transport_rpc;
 mod transport_sse;

@@ -58,7 +58,7 @@ pub(super) fn provider(
         .build())
 }
 
-pub(super) fn layer<S>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, SdkTracer>
+pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, SdkTracer>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -74,9 +74,9 @@ pub(super) fn trace_id(span: &Id, dispatch: &Dispatch) -> Option<String> {
 
 /// Takes secrets out of spans on their way out.
 #[derive(Debug)]
-struct Redacting<E> {
-    inner: E,
-    redactor: Arc<Redactor>,
+pub(crate) struct Redacting<E> {
+    pub(crate) inner: E,
+    pub(crate) redactor: Arc<Redactor>,
 }
 
 impl<E> Redacting<E> {
