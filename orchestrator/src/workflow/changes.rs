@@ -26,6 +26,8 @@ pub(super) struct Changes {
     groups: Vec<broadcast::Sender<Changed>>,
     /// Some run has ended.
     pub(super) ends: Notify,
+    /// Some run went on; for the one who tells other systems.
+    pub(super) any: Notify,
 }
 
 impl Default for Changes {
@@ -33,12 +35,14 @@ impl Default for Changes {
         Self {
             groups: (0..GROUPS).map(|_| broadcast::channel(WAITING).0).collect(),
             ends: Notify::new(),
+            any: Notify::new(),
         }
     }
 }
 
 impl Changes {
     pub(super) fn tell(&self, change: Changed) {
+        self.any.notify_one();
         if let Some(group) = self.group(&change.id) {
             // Nobody may listen.
             drop(group.send(change));

@@ -102,7 +102,6 @@ impl Workflows {
 
     async fn send_events(self: Arc<Self>) {
         let stop = self.gateway.tasks.token();
-        let mut changes = self.changes();
         let mut pause = FIRST_PAUSE;
         loop {
             let wait = match self.send_due().await {
@@ -127,8 +126,7 @@ impl Workflows {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
-                // A closed or lagging channel means: look.
-                _ = changes.recv() => {}
+                () = self.changes.any.notified() => {}
             }
         }
     }

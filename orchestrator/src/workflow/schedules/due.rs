@@ -1,6 +1,7 @@
 //! Starting what is due: the run and the next date are one commit, so that a date starts one run,
 //! whatever is killed and however many hubs look.
 
+use super::super::sensitive::Sensitive;
 use super::super::start::{NewRun, request_hash};
 use super::super::{Order, WorkflowError, Workflows};
 use super::rule::Overlapping;
@@ -198,6 +199,7 @@ impl Workflows {
             parent: None,
             schedule: Some(kept.id.clone()),
             rerun: None,
+            sensitive: Sensitive::default(),
         });
         batch.insert(0, kept.started(kept.rule.next(due, now), &id, now));
         match self.instance.store().write(batch).await {
