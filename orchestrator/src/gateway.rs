@@ -183,7 +183,8 @@ impl Gateway {
     /// Intent before, outcome after, whatever happens in between.
     async fn recorded(&self, mut call: Judged) -> Result<Answer, CallError> {
         let span = self.span(&mut call);
-        let answer = self.in_record(&call).instrument(span.clone()).await;
+        // In a box, so that those who wait for it stay small.
+        let answer = Box::pin(self.in_record(&call).instrument(span.clone())).await;
         span::ended(&span, &answer);
         answer
     }

@@ -43,7 +43,7 @@ async fn register(stack: &Stack, server: &McpServer) {
 
 fn passes(era: Era, revision: &str, expected_failures: Option<&Path>) {
     through(era, |url| {
-        check(url, Run::Required(revision), expected_failures)
+        check(url, Run::Required(revision), expected_failures);
     });
 }
 

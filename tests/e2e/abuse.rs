@@ -13,6 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+/// Ways to misuse the hub.
+const KINDS: usize = 20;
 /// Calls of the host that behaves.
 const CALLS: usize = 60;
 /// Longest wait for one of them.
@@ -49,7 +51,8 @@ impl Target {
         }
         if reads {
             let mut answer = Vec::new();
-            let read = stream.take(1_000_000).read_to_end(&mut answer);
+            let mut limited = stream.take(1_000_000);
+            let read = limited.read_to_end(&mut answer);
             let _ended = timeout(Duration::from_secs(2), read).await;
         } else {
             let mut over = self.over.clone();
@@ -80,118 +83,97 @@ fn slowly(text: &[u8]) -> Vec<Vec<u8>> {
     text.iter().map(|byte| vec![*byte]).collect()
 }
 
+/// What is sent, how long between the pieces, and whether the answer is read.
+type Sent = (Vec<Vec<u8>>, Duration, bool);
+
+const SLOW: Duration = Duration::from_millis(300);
+
 /// What abuser number `kind` does once.
 async fn misuse(kind: usize, target: &Target) {
-    let quick = Duration::ZERO;
-    let slow = Duration::from_millis(300);
-    let deep = |open: &str, close: &str| {
-        let text = format!("{}{}", open.repeat(100_000), close.repeat(100_000));
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{text}}}"#).into_bytes()
-    };
+    let sent = unending(kind, target)
+        .or_else(|| oversized(kind, target))
+        .or_else(|| strange(kind, target));
+    if let Some((pieces, pause, reads)) = sent {
+        return target.send(&pieces, pause, reads).await;
+    }
     match kind {
-        // Head, body and request line that never end.
-        0 => target.send(&slowly(&target.head(10, "")), slow, true).await,
-        1 => {
-            let mut pieces = vec![target.head(1000, "")];
-            pieces.extend(slowly(&[b' '; 1000]));
-            target.send(&pieces, slow, true).await;
+        // Connections that are gone at once, guessed keys, approvals by the hundred, tools that do not
+        // exist.
+        16 => drop(TcpStream::connect(&target.address).await),
+        17 => {
+            let host = Host::new(&target.url(), "wgk_guess_guess");
+            drop(host.get("/mcp/tools").await);
         }
-        2 => {
-            target
-                .send(&slowly(b"GET /health HTTP/1.1\r\n"), slow, true)
-                .await
-        }
-        // Bodies that are too large, too deep, too wide, or not what they say.
-        3 => {
-            target
-                .send(&target.post(vec![b'a'; 20_000_000]), quick, true)
-                .await
-        }
-        4 => target.send(&target.post(deep("[", "]")), quick, true).await,
-        5 => {
-            target
-                .send(&target.post(deep("{\"a\":", "}")), quick, true)
-                .await
-        }
-        6 => {
-            let wide = format!("[{}1]", "1,".repeat(2_000_000));
-            target
-                .send(&target.post(wide.into_bytes()), quick, true)
-                .await;
-        }
-        7 => {
-            target
-                .send(&[target.head(usize::MAX, "")], quick, true)
-                .await
-        }
-        8 => {
-            target
-                .send(&target.post(vec![0xff; 100_000]), quick, true)
-                .await
-        }
-        // Heads that are too large or too many.
-        9 => {
-            let more = format!("X-A: {}\r\n", "a".repeat(1_000_000));
-            target.send(&[target.head(0, &more)], quick, true).await;
-        }
-        10 => {
-            let more = "X-A: a\r\n".repeat(10_000);
-            target.send(&[target.head(0, &more)], quick, true).await;
-        }
-        // Streams nobody reads.
-        11 => {
-            let listen = format!(
-                "GET /sse HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\nAccept: text/event-stream\r\n\r\n",
-                target.address, target.key
-            );
-            target.send(&[listen.into_bytes()], quick, false).await;
-        }
-        12 => {
-            let list = format!(
-                "GET /mcp/tools HTTP/1.1\r\nHost: {}\r\nX-API-Key: {}\r\n\r\n",
-                target.address, target.key
-            );
-            target
-                .send(&vec![list.into_bytes(); 500], quick, false)
-                .await;
-        }
-        // Connections that do nothing, and ones that are gone at once.
-        13 => target.send(&[], quick, false).await,
-        14 => drop(TcpStream::connect(&target.address).await),
-        15 => {
-            target
-                .send(
-                    &[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()],
-                    slow,
-                    true,
-                )
-                .await
-        }
-        16 => {
-            target
-                .send(
-                    &[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), vec![0xff; 9]],
-                    quick,
-                    true,
-                )
-                .await
-        }
-        // Guessed keys, approvals by the hundred, tools that do not exist.
-        17 => drop(
-            Host::new(&target.url(), "wgk_guess_guess")
-                .get("/mcp/tools")
-                .await,
-        ),
         18 => {
             let arguments = json!({"path": "/etc/motd", "content": "x".repeat(10_000)});
             target.call("os.linux.writeFile", arguments).await;
         }
         _ => {
-            target
-                .call("no.such.tool", json!({"a": "x".repeat(10_000)}))
-                .await
+            let arguments = json!({"a": "x".repeat(10_000)});
+            target.call("no.such.tool", arguments).await;
         }
     }
+}
+
+/// Heads, bodies and request lines that never end.
+fn unending(kind: usize, target: &Target) -> Option<Sent> {
+    let pieces = match kind {
+        0 => slowly(&target.head(10, "")),
+        1 => {
+            let mut pieces = vec![target.head(1000, "")];
+            pieces.extend(slowly(&[b' '; 1000]));
+            pieces
+        }
+        2 => slowly(b"GET /health HTTP/1.1\r\n"),
+        _ => return None,
+    };
+    Some((pieces, SLOW, true))
+}
+
+/// Bodies and heads that are too large, too deep, too wide, or not what they say.
+fn oversized(kind: usize, target: &Target) -> Option<Sent> {
+    let deep = |open: &str, close: &str| {
+        let text = format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{text}}}"#).into_bytes()
+    };
+    let pieces = match kind {
+        3 => target.post(vec![b'a'; 20_000_000]),
+        4 => target.post(deep("[", "]")),
+        5 => target.post(deep("{\"a\":", "}")),
+        6 => target.post(format!("[{}1]", "1,".repeat(2_000_000)).into_bytes()),
+        7 => vec![target.head(usize::MAX, "")],
+        8 => target.post(vec![0xff; 100_000]),
+        9 => vec![target.head(0, &format!("X-A: {}\r\n", "a".repeat(1_000_000)))],
+        10 => vec![target.head(0, &"X-A: a\r\n".repeat(10_000))],
+        _ => return None,
+    };
+    Some((pieces, Duration::ZERO, true))
+}
+
+/// Answers nobody reads, connections that do nothing, and other protocols.
+fn strange(kind: usize, target: &Target) -> Option<Sent> {
+    let get = |path: &str, accept: &str| {
+        let (address, key) = (&target.address, &target.key);
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\nAccept: {accept}\r\n\r\n"
+        )
+        .into_bytes()
+    };
+    let (pieces, reads) = match kind {
+        11 => (vec![get("/sse", "text/event-stream")], false),
+        12 => (vec![get("/mcp/tools", "application/json"); 500], false),
+        13 => (Vec::new(), false),
+        14 => (
+            vec![b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()],
+            true,
+        ),
+        15 => (
+            vec![b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), vec![0xff; 9]],
+            true,
+        ),
+        _ => return None,
+    };
+    Some((pieces, Duration::ZERO, reads))
 }
 
 impl Target {
@@ -202,6 +184,13 @@ impl Target {
     async fn call(&self, tool: &str, arguments: serde_json::Value) {
         let host = Host::new(&self.url(), &self.key);
         drop(host.call(tool, arguments, json!({})).await);
+    }
+}
+
+async fn go_on_misusing(kind: usize, target: Target) {
+    while !target.is_over() {
+        misuse(kind, &target).await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -217,16 +206,8 @@ async fn twenty_abusers_do_not_stop_a_host_that_behaves() {
         over: seen,
     };
     let mut abusers = JoinSet::new();
-    for kind in 0..20 {
-        for _ in 0..4 {
-            let target = target.clone();
-            abusers.spawn(async move {
-                while !target.is_over() {
-                    misuse(kind, &target).await;
-                    tokio::task::yield_now().await;
-                }
-            });
-        }
+    for number in 0..4 * KINDS {
+        abusers.spawn(go_on_misusing(number % KINDS, target.clone()));
     }
     for number in 0..CALLS {
         let call = host.call("cmdb.local.validate", json!({}), json!({}));

@@ -71,7 +71,7 @@ impl StepRows {
                 change.finished = Some(at);
             }
             What::AttemptFailed { problem, .. } => {
-                change.error = Some(masked(&problem.to_value()).to_string())
+                change.error = Some(masked(&problem.to_value()).to_string());
             }
             What::Cancelled | What::Skipped => change.finished = Some(at),
             What::Dispatched {

@@ -28,7 +28,7 @@ async fn check(store: &Store) {
 #[tokio::test]
 async fn sqlite_keeps_the_rules_of_approvals() {
     let fixture = Fixture::new().await;
-    check(&fixture.store).await;
+    Box::pin(check(&fixture.store)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn postgres_keeps_the_rules_of_approvals() {
         pool_size: 4,
     };
     let store = Store::open(config).await.unwrap();
-    check(&store).await;
+    Box::pin(check(&store)).await;
     store.close().await;
 }
 

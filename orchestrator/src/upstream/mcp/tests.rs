@@ -104,7 +104,7 @@ async fn served(seen: Seen) -> (Arc<McpServer>, Tasks) {
     let router = Router::new().route("/mcp", post(answer)).with_state(seen);
     let tasks = Tasks::new();
     tasks.spawn("fake", async move {
-        axum::serve(listener, router).await.unwrap()
+        axum::serve(listener, router).await.unwrap();
     });
     let config = McpConfig {
         name: "fake".into(),
