@@ -66,6 +66,36 @@ impl Rules {
             types: TYPES.map(str::to_owned).to_vec(),
         }
     }
+
+    /// Refuses a name whose extension may not be written.
+    ///
+    /// # Errors
+    /// [`FilesError::Type`].
+    pub fn check_type(&self, name: &str) -> Result<(), FilesError> {
+        let extension = Path::new(name).extension().and_then(|text| text.to_str());
+        let fits = |allowed: &String| {
+            let allowed = allowed.trim_start_matches('.');
+            extension.is_some_and(|extension| extension.eq_ignore_ascii_case(allowed))
+        };
+        if self.types.is_empty() || self.types.iter().any(fits) {
+            Ok(())
+        } else {
+            let allowed = self.types.join(" ");
+            Err(FilesError::Type { allowed })
+        }
+    }
+
+    /// Refuses content of too many bytes.
+    ///
+    /// # Errors
+    /// [`FilesError::TooLarge`].
+    pub fn check_size(&self, size: usize) -> Result<(), FilesError> {
+        let limit = self.max_bytes;
+        if length(size) > limit {
+            return Err(FilesError::TooLarge { limit });
+        }
+        Ok(())
+    }
 }
 
 /// What a file holds.
@@ -257,7 +287,7 @@ impl Files {
             _ => Vec::new(),
         };
         bytes.extend_from_slice(content);
-        self.check_size(bytes.len())?;
+        self.rules.check_size(bytes.len())?;
         let backup = replace::replace(&folder, name, old.as_ref(), &bytes, now)?;
         Ok(Written {
             path: directory.path().join(name),
@@ -290,7 +320,7 @@ impl Files {
     /// # Errors
     /// [`FilesError`], as [`Files::write`] would.
     pub fn check_write(&self, path: &str, size: usize) -> Result<(), FilesError> {
-        self.check_size(size)?;
+        self.rules.check_size(size)?;
         self.target(path).map(drop)
     }
 
@@ -306,34 +336,12 @@ impl Files {
     /// The directory a write goes to, and the name in it.
     fn target<'a>(&self, path: &'a str) -> Result<(place::Place, &'a str), FilesError> {
         let (parent, name) = place::split(path)?;
-        self.check_type(name)?;
+        self.rules.check_type(name)?;
         let directory = self.rules.write.find(parent)?;
         if !directory.kind()?.is_dir() {
             return Err(FilesError::NotFound);
         }
         Ok((directory, name))
-    }
-
-    fn check_type(&self, name: &str) -> Result<(), FilesError> {
-        let extension = Path::new(name).extension().and_then(|text| text.to_str());
-        let fits = |allowed: &String| {
-            let allowed = allowed.trim_start_matches('.');
-            extension.is_some_and(|extension| extension.eq_ignore_ascii_case(allowed))
-        };
-        if self.rules.types.is_empty() || self.rules.types.iter().any(fits) {
-            Ok(())
-        } else {
-            let allowed = self.rules.types.join(" ");
-            Err(FilesError::Type { allowed })
-        }
-    }
-
-    fn check_size(&self, size: usize) -> Result<(), FilesError> {
-        let limit = self.rules.max_bytes;
-        if length(size) > limit {
-            return Err(FilesError::TooLarge { limit });
-        }
-        Ok(())
     }
 }
 

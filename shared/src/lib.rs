@@ -4,7 +4,7 @@
 //! tool call ([`id`], [`error`], [`tool`], [`arguments`]), the proofs that travel with it
 //! ([`call_token`], [`grant`], [`mod@reference`]), and what every process stands on ([`clock`], [`config`], [`secret`],
 //! [`tasks`], [`redact`], [`telemetry`]). Work on the host goes through [`exec`] and [`files`], work
-//! on other systems through [`outbound`]. [`http`] is the edge every listener stands behind,
+//! on other systems through [`outbound`]; what both give back is in [`outcome`]. [`http`] is the edge every listener stands behind,
 //! [`spoke`] the harness of the spokes.
 
 pub mod arguments;
@@ -19,6 +19,7 @@ pub mod grant;
 pub mod http;
 pub mod id;
 pub mod outbound;
+pub mod outcome;
 pub mod redact;
 pub mod reference;
 pub mod remote;

@@ -11,9 +11,10 @@ const SECTIONS: &[&str] = &["dependencies", "dev-dependencies", "build-dependenc
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("shared", &["proto"]),
+    ("ssh", &["shared"]),
     ("workflow", &[]),
     ("orchestrator", &["proto", "shared", "workflow"]),
-    ("spoke_", &["proto", "shared"]),
+    ("spoke_", &["proto", "shared", "ssh"]),
     (
         "tests",
         &["proto", "shared", "workflow", "orchestrator", "spoke_"],

@@ -1,12 +1,13 @@
 //! `os.linux.runCommand`: one program with its arguments, judged by the command policy.
 
+use crate::closed;
 use crate::host::Host;
-use crate::outcome::{self, About, Cmd};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::command::{self, Refusal, Scene, Verdict, listed, shown};
 use shared::exec::Run;
+use shared::outcome::{self, About, Cmd};
 use shared::tool::{Assessment, Call, Effect, Spec, ToolError, TypedTool};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,8 +79,8 @@ impl RunCommand {
             verdict.reason = "its working directory is not under ALLOWED_READ_PATHS".into();
         }
         if let Some(name) = &verdict.remote_host {
-            host.ssh.check_host(name)?;
-            argv = host.ssh.with_closed_options(argv)?;
+            host.ssh.check(name)?;
+            argv = closed::with_closed_options(&host.ssh, argv)?;
         }
         // What a person approves is the arguments, so they must say where it runs.
         if remembered && verdict.effect != Effect::Read {
@@ -178,7 +179,7 @@ impl TypedTool for RunCommand {
                 .remember(&call.principal, id, directory, now);
         }
         let about = About {
-            argv: &prepared.argv,
+            command: &command::quoted(&prepared.argv),
             host: &self.0.name(),
             read_only,
         };

@@ -30,7 +30,7 @@ pub(crate) struct Config {
     /// What may be read and written.
     pub(crate) files: Files,
     /// Which hosts may be reached.
-    pub(crate) ssh: Ssh,
+    pub(crate) ssh: ssh::Settings,
     /// What this host is.
     pub(crate) system: System,
     /// The web server.
@@ -61,18 +61,6 @@ pub(crate) struct Files {
     pub(crate) max_bytes: u64,
     /// Extensions that may be written.
     pub(crate) allowed_types: Vec<String>,
-}
-
-/// Which hosts may be reached. Empty texts mean not set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Ssh {
-    /// By the name a call uses.
-    pub(crate) hosts: Vec<String>,
-    /// The usual user.
-    pub(crate) user: String,
-    /// The file of host keys.
-    pub(crate) known_hosts_path: String,
 }
 
 /// What this host is.

@@ -2,7 +2,6 @@
 
 use crate::config::{self, Config};
 use crate::sessions::Sessions;
-use crate::ssh::Ssh;
 use shared::clock::SharedClock;
 use shared::command::Policy;
 use shared::error::Code;
@@ -10,6 +9,7 @@ use shared::exec::{Executor, Finished, Run, SearchPath};
 use shared::files::{Files, FilesError, Roots, Rules};
 use shared::spoke::{BuildError, BuildInput};
 use shared::tool::ToolError;
+use ssh::{Hosts, System};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) struct Host {
     pub(crate) policy: Policy,
     pub(crate) files: Files,
     pub(crate) executor: Executor,
-    pub(crate) ssh: Ssh,
+    pub(crate) ssh: Hosts,
     pub(crate) sessions: Sessions,
     pub(crate) clock: SharedClock,
     /// Changes being made on this host, for the readiness of a reboot.
@@ -52,7 +52,7 @@ impl Host {
             policy,
             files: Files::new(rules),
             executor,
-            ssh: Ssh::new(&config.ssh, kit),
+            ssh: Hosts::new(&config.ssh, System::Linux, "target_host", kit),
             sessions: Sessions::default(),
             clock: Arc::clone(&kit.clock),
             changes: Changes::default(),

@@ -1,12 +1,13 @@
 //! Spoke 01: Linux commands, files, SSH, nginx, Ceph, the mail queue, SFTP users.
 //!
 //! Reading order: what the tools share (`host`), commands here and elsewhere (`command`, `remote`,
-//! with `outcome`, `sessions`, `ssh` beneath them), files (`read_file`, `write_file`,
+//! with `sessions` and `closed` beneath them), files (`read_file`, `write_file`,
 //! `list_directory`), the host itself (`os_info`, `reboot`), and what runs on it (`nginx`, `ceph`,
 //! `mail`, `sftp`). What may be run, read and written is decided in `shared::command` and
-//! `shared::files`; nothing here starts a shell.
+//! `shared::files`, other hosts are reached by the crate `ssh`; nothing here starts a shell.
 
 mod ceph;
+mod closed;
 mod command;
 mod config;
 mod health;
@@ -15,13 +16,11 @@ mod list_directory;
 mod mail;
 mod nginx;
 mod os_info;
-mod outcome;
 mod read_file;
 mod reboot;
 mod remote;
 mod sessions;
 mod sftp;
-mod ssh;
 mod write_file;
 
 use futures::FutureExt;

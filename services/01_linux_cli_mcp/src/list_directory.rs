@@ -3,7 +3,8 @@
 use crate::host::{self, Host};
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use shared::outcome::{Entry, Listing};
 use shared::tool::{Call, Effect, Spec, ToolError, TypedTool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,36 +29,6 @@ pub(crate) struct Arguments {
 
 const fn default_max() -> usize {
     1000
-}
-
-/// What is in a folder, in the order of names.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Listing {
-    /// Where it is, links resolved.
-    path: String,
-    entries: Vec<Entry>,
-    /// Number of entries returned.
-    count: usize,
-    /// Whether there are more.
-    truncated: bool,
-}
-
-/// One entry.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Entry {
-    name: String,
-    path: String,
-    /// `file`, `dir`, `symlink` or `other`; links are not followed.
-    #[serde(rename = "type")]
-    #[schemars(extend("enum" = ["file", "dir", "symlink", "other"]))]
-    kind: String,
-    size_bytes: u64,
-    /// Permission bits, four octal digits.
-    mode: String,
-    /// Name of the owner, or the number when there is no name.
-    owner: String,
-    /// RFC 3339, UTC.
-    modified_at: String,
 }
 
 #[async_trait]
@@ -88,13 +59,8 @@ impl TypedTool for ListDirectory {
             .await?;
         let names = host::user_names();
         let entries = found.entries.iter().map(|entry| of(entry, &names));
-        let entries: Vec<_> = entries.collect();
-        Ok(Listing {
-            path: found.path.to_string_lossy().into_owned(),
-            count: entries.len(),
-            entries,
-            truncated: found.truncated,
-        })
+        let path = found.path.to_string_lossy().into_owned();
+        Ok(Listing::of(path, entries.collect(), found.truncated))
     }
 }
 

@@ -3,7 +3,6 @@
 mod readiness;
 
 use crate::host::Host;
-use crate::ssh::Pinned;
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use schemars::JsonSchema;
@@ -12,6 +11,7 @@ use shared::command::shown;
 use shared::error::Code;
 use shared::exec::{Finished, Run};
 use shared::tool::{Assessment, Call, Effect, Spec, ToolError, TypedTool};
+use ssh::{Order, Pinned};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,7 +166,10 @@ impl Place<'_> {
 
     async fn run(&self, words: Vec<String>) -> Result<Finished, ToolError> {
         match self {
-            Self::There(host, pinned) => host.ssh.run(pinned.clone(), &words, PATIENCE).await,
+            Self::There(host, pinned) => {
+                let order = Order::new(words);
+                host.ssh.run(pinned.clone(), order, PATIENCE).await
+            }
             Self::Here(host) => {
                 let mut words = words.into_iter();
                 let program = words.next().unwrap_or_default();

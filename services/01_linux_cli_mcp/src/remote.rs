@@ -1,13 +1,13 @@
 //! `linux.sshExecuteCommand`: one program on another Linux host, judged by the same policy.
 
 use crate::host::Host;
-use crate::outcome::{self, About, Cmd};
-use crate::ssh::Pinned;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::command::{self, Refusal, Scene, Verdict, listed, shown};
+use shared::outcome::{self, About, Cmd};
 use shared::tool::{Assessment, Call, Effect, Spec, ToolError, TypedTool};
+use ssh::{Order, Pinned};
 use std::sync::Arc;
 
 /// The tool.
@@ -60,7 +60,7 @@ struct Prepared {
 impl SshExecuteCommand {
     fn prepare(&self, arguments: &Arguments) -> Result<Prepared, ToolError> {
         let host = &self.0;
-        host.ssh.check_host(&arguments.target_host)?;
+        host.ssh.check(&arguments.target_host)?;
         let argv = command::split(&arguments.remote_command)
             .map_err(|error| ToolError::from(Refusal::Words(error)))?;
         let read = &host.files.rules().read;
@@ -118,16 +118,18 @@ impl TypedTool for SshExecuteCommand {
         let changes = prepared.verdict.effect != Effect::Read;
         let _change = changes.then(|| self.0.changes.begin());
         let timeout = outcome::time_limit(arguments.timeout, call)?;
-        let running = self.0.ssh.run(prepared.pinned, &prepared.argv, timeout);
+        let command_executed = command::quoted(&prepared.argv);
+        let order = Order::new(prepared.argv);
+        let running = self.0.ssh.run(prepared.pinned, order, timeout);
         let finished = outcome::watched(call, timeout, running).await?;
         let about = About {
-            argv: &prepared.argv,
+            command: &command_executed,
             host: &arguments.target_host,
             read_only: prepared.verdict.effect == Effect::Read,
         };
         Ok(RemoteCmd {
             cmd: Cmd::of(&finished, about, call)?,
-            command_executed: command::quoted(&prepared.argv),
+            command_executed,
         })
     }
 }

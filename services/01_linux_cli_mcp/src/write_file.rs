@@ -3,14 +3,13 @@
 use crate::host::Host;
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::command::shown;
-use shared::files::{Writing, sha256};
+use shared::files::Writing;
+use shared::outcome::Written;
 use shared::tool::{Assessment, Call, Effect, Spec, ToolError, TypedTool};
+use std::path::Path;
 use std::sync::Arc;
-
-/// Content shown to the person who approves, in characters; the hash stands for the rest.
-const MAX_SHOWN: usize = 4000;
 
 /// The tool.
 pub(crate) struct WriteFile(pub(crate) Arc<Host>);
@@ -39,34 +38,11 @@ const fn yes() -> bool {
     true
 }
 
-/// What was written.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Written {
-    /// Where it is, links resolved.
-    pub(crate) path: String,
-    /// Bytes of the content that was given.
-    pub(crate) bytes_written: u64,
-    /// Copy of the file as it was; null when there was none.
-    pub(crate) backup_path: Option<String>,
-    /// SHA-256 of the whole file now, lower-case hex.
-    pub(crate) sha256: String,
-    pub(crate) message: String,
-}
-
-impl Written {
-    pub(crate) fn of(written: &shared::files::Written, content: &str) -> Self {
-        let backup = written.backup.as_ref();
-        Self {
-            path: written.path.to_string_lossy().into_owned(),
-            bytes_written: u64::try_from(content.len()).unwrap_or(u64::MAX),
-            backup_path: backup.map(|path| path.to_string_lossy().into_owned()),
-            sha256: written.sha256.clone(),
-            message: match backup {
-                Some(_) => "written; the old content was kept".into(),
-                None => "written; the file is new".into(),
-            },
-        }
-    }
+/// The result of a write on this host.
+pub(crate) fn written(written: &shared::files::Written, content: &str) -> Written {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let backup = written.backup.as_deref().map(text);
+    Written::of(content, text(&written.path), backup, written.sha256.clone())
 }
 
 #[async_trait]
@@ -90,7 +66,9 @@ impl TypedTool for WriteFile {
         self.0
             .with_files(move |files| files.check_write(&path, size))
             .await?;
-        Ok(Assessment::of(Effect::Mutate, summary(arguments)))
+        let place = shown(&arguments.path);
+        let summary = Written::summary(&place, &arguments.content, arguments.append);
+        Ok(Assessment::of(Effect::Mutate, summary))
     }
 
     async fn run(&self, arguments: Arguments, _: &Call) -> Result<Written, ToolError> {
@@ -102,32 +80,12 @@ impl TypedTool for WriteFile {
             Writing::Replace
         };
         let given = arguments.clone();
-        let written = self
+        let done = self
             .0
             .with_files(move |files| {
                 files.write(&given.path, given.content.as_bytes(), writing, now)
             })
             .await?;
-        Ok(Written::of(&written, &arguments.content))
+        Ok(written(&done, &arguments.content))
     }
-}
-
-fn summary(arguments: &Arguments) -> String {
-    let verb = if arguments.append {
-        "Append to"
-    } else {
-        "Write"
-    };
-    let lines = arguments.content.lines().map(shown);
-    let mut text = lines.collect::<Vec<_>>().join("\n");
-    if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN) {
-        text.truncate(end);
-        text.push_str("\n(the rest is not shown)");
-    }
-    format!(
-        "{verb} {}\n{} bytes, SHA-256 {}\nContent:\n{text}",
-        shown(&arguments.path),
-        arguments.content.len(),
-        sha256(arguments.content.as_bytes()),
-    )
 }

@@ -1,11 +1,11 @@
 //! `os.linux.nginx.getAccessLogTail`: the last lines of a log.
 
 use crate::host::Host;
-use crate::outcome::bounded;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::files::{Files, Roots, Rules};
+use shared::outcome::bounded;
 use shared::tool::{Call, Effect, Spec, ToolError, TypedTool};
 use std::sync::Arc;
 

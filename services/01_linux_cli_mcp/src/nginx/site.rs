@@ -2,13 +2,14 @@
 
 use super::{bad_config, check, reload, shown_lines};
 use crate::host::Host;
-use crate::write_file::Written;
+use crate::write_file;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::command::shown;
 use shared::error::Code;
 use shared::files::{Files, Roots, Rules, Writing, sha256};
+use shared::outcome::Written;
 use shared::tool::{Assessment, Call, Effect, Spec, ToolError, TypedTool};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -113,7 +114,7 @@ impl TypedTool for UpdateSiteConfig {
             reload(host).await?;
         }
         Ok(Updated {
-            written: Written::of(&written, &arguments.content),
+            written: write_file::written(&written, &arguments.content),
             config_test: checked.output,
             reloaded: arguments.reload,
         })

@@ -1,15 +1,11 @@
-//! Commands on other hosts: a closed list of hosts, each with a host key that is known beforehand.
-//!
-//! A host that is not in `SSH_HOSTS`, has no key in the file of host keys, or shows another one is
-//! refused; nothing is ever learnt from a connection. Which commands may run is not decided here.
+//! The hosts that may be reached, how, and what is run there.
 
-mod link;
-
-use crate::config;
-use link::{Link, LinkError};
+use crate::link::{Link, LinkError};
+use crate::order::{Order, System};
 use russh::keys::{HashAlg, PrivateKey, PublicKey, decode_secret_key};
+use serde::Deserialize;
 use shared::error::Code;
-use shared::exec::{Finished, OUTPUT_LIMIT};
+use shared::exec::Finished;
 use shared::secret::SecretProvider;
 use shared::spoke::Kit;
 use shared::tasks::Tasks;
@@ -22,92 +18,117 @@ use tokio_util::sync::CancellationToken;
 
 /// Name of the secret that holds the private key.
 const KEY: &str = "SSH_KEY";
-/// Options that leave nothing to files and agents of this host. Those given first win.
-const CLOSED: [&str; 14] = [
-    "BatchMode=yes",
-    "StrictHostKeyChecking=yes",
-    "GlobalKnownHostsFile=/dev/null",
-    "UpdateHostKeys=no",
-    "CheckHostIP=no",
-    "ForwardAgent=no",
-    "ForwardX11=no",
-    "ClearAllForwardings=yes",
-    "PermitLocalCommand=no",
-    "ProxyCommand=none",
-    "ControlMaster=no",
-    "ControlPath=none",
-    "ConnectTimeout=10",
-    "ServerAliveInterval=15",
-];
+
+/// Which hosts may be reached. Empty texts mean not set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// By the name a call uses (`SSH_HOSTS`).
+    pub hosts: Vec<String>,
+    /// The usual user (`SSH_USER`).
+    pub user: String,
+    /// The file of host keys (`SSH_KNOWN_HOSTS_PATH`).
+    pub known_hosts_path: String,
+}
 
 /// The hosts that may be reached, and how.
-pub(crate) struct Ssh {
-    config: config::Ssh,
+pub struct Hosts {
+    settings: Settings,
+    system: System,
+    argument: &'static str,
     secrets: Arc<dyn SecretProvider>,
     tasks: Tasks,
 }
 
-impl fmt::Debug for Ssh {
+impl fmt::Debug for Hosts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ssh").field(&self.config).finish()
+        f.debug_tuple("Hosts").field(&self.settings).finish()
     }
 }
 
 /// Where and as whom.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) user: String,
+pub struct Target {
+    /// Its name, as in the list.
+    pub host: String,
+    /// Port of its SSH server.
+    pub port: u16,
+    /// Who we are there.
+    pub user: String,
 }
 
 /// A target whose host key is known.
 #[derive(Debug, Clone)]
-pub(crate) struct Pinned {
-    pub(crate) target: Target,
-    keys: Vec<PublicKey>,
+pub struct Pinned {
+    /// Where and as whom.
+    pub target: Target,
+    pub(crate) keys: Vec<PublicKey>,
 }
 
 impl Pinned {
     /// The keys the host may show, as OpenSSH prints them.
-    pub(crate) fn fingerprints(&self) -> String {
+    #[must_use]
+    pub fn fingerprints(&self) -> String {
         let print = |key: &PublicKey| key.fingerprint(HashAlg::Sha256).to_string();
         self.keys.iter().map(print).collect::<Vec<_>>().join(", ")
     }
 }
 
-impl Ssh {
-    pub(crate) fn new(config: &config::Ssh, kit: &Kit) -> Self {
+impl Hosts {
+    /// The hosts of these settings, all of this system; `argument` is what calls name one with. The
+    /// key is read when it is needed, from the secret `SSH_KEY`.
+    #[must_use]
+    pub fn new(settings: &Settings, system: System, argument: &'static str, kit: &Kit) -> Self {
         Self {
-            config: config.clone(),
+            settings: settings.clone(),
+            system,
+            argument,
             secrets: Arc::clone(&kit.secrets),
             tasks: kit.tasks.clone(),
         }
     }
 
     /// Refuses a host that is not in the list.
-    pub(crate) fn check_host(&self, host: &str) -> Result<(), ToolError> {
-        if self.config.hosts.is_empty() {
+    ///
+    /// # Errors
+    /// `NOT_CONFIGURED` when there is no list, `POLICY_VIOLATION` when it is not in it.
+    pub fn check(&self, host: &str) -> Result<(), ToolError> {
+        if self.settings.hosts.is_empty() {
             return Err(ToolError::not_configured("SSH_HOSTS"));
         }
-        if self.config.hosts.iter().any(|known| known == host) {
+        if self.settings.hosts.iter().any(|known| known == host) {
             return Ok(());
         }
         Err(ToolError::refused(
             Code::PolicyViolation,
-            "target_host: the host is not in SSH_HOSTS",
+            format!("{}: the host is not in SSH_HOSTS", self.argument),
         ))
     }
 
-    /// Finds the host key of a target; `user` is `None` for the usual one.
-    pub(crate) fn pin(
-        &self,
-        host: &str,
-        port: u16,
-        user: Option<&str>,
-    ) -> Result<Pinned, ToolError> {
-        self.check_host(host)?;
-        let user = user.unwrap_or(&self.config.user);
+    /// The host of a call: the one it names, or the only one there is.
+    ///
+    /// # Errors
+    /// Those of [`Hosts::check`]; `INVALID_INPUT` when it names none and there are several.
+    pub fn choose<'a>(&'a self, host: Option<&'a str>) -> Result<&'a str, ToolError> {
+        match (host, self.settings.hosts.as_slice()) {
+            (None, []) => Err(ToolError::not_configured("SSH_HOSTS")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(ToolError::invalid(
+                self.argument,
+                "there are several hosts; name one of SSH_HOSTS",
+            )),
+            (Some(host), _) => self.check(host).map(|()| host),
+        }
+    }
+
+    /// Finds the host key of a target in the list; `user` is `None` for the usual one.
+    ///
+    /// # Errors
+    /// `NOT_CONFIGURED`, `CONFIGURATION_ERROR`, `INVALID_INPUT` for a user that is no name,
+    /// `POLICY_VIOLATION` when the host key is not known.
+    pub fn pin(&self, host: &str, port: u16, user: Option<&str>) -> Result<Pinned, ToolError> {
+        self.check(host)?;
+        let user = user.unwrap_or(&self.settings.user);
         if user.is_empty() {
             return Err(ToolError::not_configured("SSH_USER"));
         }
@@ -142,16 +163,28 @@ impl Ssh {
         Ok(Pinned { target, keys })
     }
 
-    /// Runs words on a Linux host: each in single quotes for the shell there. Dropping the future
-    /// stops the command in the background.
-    pub(crate) async fn run(
+    /// Opens a connection to a host of the right system.
+    ///
+    /// # Errors
+    /// Those of [`LinkError`], and of the key.
+    pub async fn open(&self, pinned: Pinned, patience: Duration) -> Result<Link, ToolError> {
+        let key = self.key()?;
+        Ok(Link::open(pinned, key, self.system, patience).await?)
+    }
+
+    /// Runs a program on a host of the right system until it ends or the time is over. Dropping the
+    /// future stops it in the background.
+    ///
+    /// # Errors
+    /// Those of [`LinkError`], and of the key. A program that was stopped is no error.
+    pub async fn run(
         &self,
         pinned: Pinned,
-        words: &[String],
+        order: Order,
         timeout: Duration,
     ) -> Result<Finished, ToolError> {
         let key = self.key()?;
-        let line = shared::command::quoted(words);
+        let system = self.system;
         let given_up = CancellationToken::new();
         let guard = given_up.clone().drop_guard();
         let stop = Stop {
@@ -159,15 +192,15 @@ impl Ssh {
             stopping: self.tasks.token(),
         };
         let work = async move {
-            let link = Link::open(&pinned.target, pinned.keys, key, timeout).await?;
-            let done = talk(&link, &line, timeout, &stop).await;
+            let link = Link::open(pinned, key, system, timeout).await?;
+            let done = link.run(&order, timeout, stop.asked()).await;
             link.close().await;
             done
         };
         let done = self.tasks.spawn("ssh", work).await;
         guard.disarm();
         match done {
-            Ok(done) => Ok(done?),
+            Ok(done) => Ok(done.map_err(|error: LinkError| ToolError::from(error))?),
             Err(error) => {
                 tracing::error!(event = "ssh_task_lost", %error, "a connection was lost");
                 Err(ToolError::new(
@@ -178,25 +211,12 @@ impl Ssh {
         }
     }
 
-    /// Puts options behind `ssh` that leave nothing to files and agents of this host.
-    pub(crate) fn with_closed_options(&self, argv: Vec<String>) -> Result<Vec<String>, ToolError> {
-        let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts()?.display());
-        let options = CLOSED.iter().map(|option| (*option).to_owned());
-        let pairs = options.chain([known_hosts]);
-        let fixed = pairs.flat_map(|option| ["-o".to_owned(), option]);
-        let mut words = argv.into_iter();
-        let program = words.next();
-        let closed = ["-F", "/dev/null", "-T"].map(str::to_owned);
-        Ok(program
-            .into_iter()
-            .chain(closed)
-            .chain(fixed)
-            .chain(words)
-            .collect())
-    }
-
-    fn known_hosts(&self) -> Result<&Path, ToolError> {
-        match self.config.known_hosts_path.as_str() {
+    /// The file of host keys.
+    ///
+    /// # Errors
+    /// `NOT_CONFIGURED`.
+    pub fn known_hosts(&self) -> Result<&Path, ToolError> {
+        match self.settings.known_hosts_path.as_str() {
             "" => Err(ToolError::not_configured("SSH_KNOWN_HOSTS_PATH")),
             path => Ok(Path::new(path)),
         }
@@ -223,11 +243,12 @@ impl Ssh {
 
     /// What is missing before a host can be reached; `None` when nothing is, or when no host is
     /// meant to be reached.
-    pub(crate) fn missing(&self) -> Option<&'static str> {
-        if self.config.hosts.is_empty() {
+    #[must_use]
+    pub fn missing(&self) -> Option<&'static str> {
+        if self.settings.hosts.is_empty() {
             return None;
         }
-        if self.config.known_hosts_path.is_empty() {
+        if self.settings.known_hosts_path.is_empty() {
             return Some("SSH_KNOWN_HOSTS_PATH");
         }
         let key = self.secrets.get(KEY);
@@ -250,14 +271,4 @@ impl Stop {
             () = self.stopping.cancelled() => {}
         }
     }
-}
-
-async fn talk(
-    link: &Link,
-    line: &str,
-    timeout: Duration,
-    stop: &Stop,
-) -> Result<Finished, LinkError> {
-    link.check_linux().await?;
-    link.run(line, timeout, OUTPUT_LIMIT, stop.asked()).await
 }

@@ -1,10 +1,18 @@
-//! What running a command gives back, here or on another host, and the record of it.
+//! What tools that act on a host give back: the named results of the catalogue, as they are sent.
+//!
+//! Here: a command that ended ([`Cmd`]) with the record of it, its time limit and its progress; files
+//! read, written and listed ([`Text`], [`Written`], [`Listing`]). How hosts are reached is not here:
+//! that is [`crate::exec`], [`crate::files`] and the clients of other hosts.
 
+mod file;
+
+pub use file::{Encoding, Entry, Listing, Text, Written};
+
+use crate::error::Code;
+use crate::exec::{Captured, Ended, Finished, MIN_TIMEOUT};
+use crate::tool::{Call, ToolError};
 use schemars::JsonSchema;
 use serde::Serialize;
-use shared::error::Code;
-use shared::exec::{Captured, Ended, Finished};
-use shared::tool::{Call, ToolError};
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -19,29 +27,32 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
 /// The result of a command.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Cmd {
+pub struct Cmd {
     /// Standard output; what is not UTF-8 is replaced.
-    pub(crate) stdout: String,
+    pub stdout: String,
     /// Standard error.
-    pub(crate) stderr: String,
+    pub stderr: String,
     /// Exit code; 128 + number for a signal.
-    pub(crate) exit_code: i32,
+    pub exit_code: i32,
     /// From start to end.
-    pub(crate) duration_ms: u64,
+    pub duration_ms: u64,
     /// Whether output was dropped at 1 MiB.
-    pub(crate) truncated: bool,
+    pub truncated: bool,
     /// Where it ran.
-    pub(crate) host: String,
+    pub host: String,
     /// Whether it was judged to only read.
-    pub(crate) read_only: bool,
+    pub read_only: bool,
 }
 
 /// What ran, for the result and the record.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct About<'a> {
-    pub(crate) argv: &'a [String],
-    pub(crate) host: &'a str,
-    pub(crate) read_only: bool,
+pub struct About<'a> {
+    /// The command, as one line.
+    pub command: &'a str,
+    /// Where.
+    pub host: &'a str,
+    /// Whether it was judged to only read.
+    pub read_only: bool,
 }
 
 impl Cmd {
@@ -49,11 +60,7 @@ impl Cmd {
     ///
     /// # Errors
     /// [`Code::Timeout`] with what was written until then.
-    pub(crate) fn of(
-        finished: &Finished,
-        about: About<'_>,
-        call: &Call,
-    ) -> Result<Self, ToolError> {
+    pub fn of(finished: &Finished, about: About<'_>, call: &Call) -> Result<Self, ToolError> {
         record(finished, about, call);
         let (stdout, cut_stdout) = text(&finished.stdout);
         let (stderr, cut_stderr) = text(&finished.stderr);
@@ -90,7 +97,8 @@ fn text(stream: &Captured) -> (String, bool) {
 }
 
 /// The beginning of a text that fits into a result, and whether something is missing.
-pub(crate) fn bounded(text: &str) -> (&str, bool) {
+#[must_use]
+pub fn bounded(text: &str) -> (&str, bool) {
     let mut encoded: usize = 0;
     for (at, c) in text.char_indices() {
         encoded = encoded.saturating_add(match c {
@@ -116,7 +124,7 @@ fn record(finished: &Finished, about: About<'_>, call: &Call) {
         event = "command_run",
         principal = call.principal,
         host = about.host,
-        command = shared::command::quoted(about.argv),
+        command = about.command,
         read_only = about.read_only,
         exit_code = finished.exit_code(),
         stdout_bytes = finished.stdout.total,
@@ -132,7 +140,7 @@ fn record(finished: &Finished, about: About<'_>, call: &Call) {
 }
 
 /// Waits for work and tells the caller every five seconds that it goes on.
-pub(crate) async fn watched<T>(call: &Call, timeout: Duration, work: impl Future<Output = T>) -> T {
+pub async fn watched<T>(call: &Call, timeout: Duration, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     let started = Instant::now();
     let mut ticks = tokio::time::interval(PROGRESS_EVERY);
@@ -152,9 +160,9 @@ pub(crate) async fn watched<T>(call: &Call, timeout: Duration, work: impl Future
 ///
 /// # Errors
 /// [`Code::Timeout`] when less than a second is left.
-pub(crate) fn time_limit(seconds: u64, call: &Call) -> Result<Duration, ToolError> {
+pub fn time_limit(seconds: u64, call: &Call) -> Result<Duration, ToolError> {
     let limit = Duration::from_secs(seconds).min(call.remaining());
-    if limit < shared::exec::MIN_TIMEOUT {
+    if limit < MIN_TIMEOUT {
         return Err(ToolError::refused(
             Code::Timeout,
             "no time is left for this call",

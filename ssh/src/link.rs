@@ -1,13 +1,17 @@
-//! One connection: opened to a pinned host key, used for one command, closed.
+//! One connection: opened to a pinned host key, used, closed.
 
-use super::Target;
+use crate::hosts::Pinned;
+use crate::order::{Order, System};
 use russh::client::{self, Handle, Msg};
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelMsg, Disconnect, Preferred, Sig};
+use russh::{
+    ChannelMsg, ChannelReadHalf, ChannelStream, ChannelWriteHalf, Disconnect, Preferred, Sig,
+};
 use shared::error::Code;
 use shared::exec::{Captured, Ended, Finished};
 use shared::tool::ToolError;
 use std::borrow::Cow;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +29,7 @@ const MARK: &str = "waygate-process ";
 
 /// Why a host was not reached or a command not run.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LinkError {
+pub enum LinkError {
     /// No connection.
     #[error("the host cannot be reached")]
     Unreachable(#[source] std::io::Error),
@@ -38,9 +42,14 @@ pub(super) enum LinkError {
     /// It does not know our key.
     #[error("the host refused the user or the key")]
     Refused,
-    /// It is no Linux.
-    #[error("the host runs {0}, this tool is for Linux")]
-    System(String),
+    /// It has another operating system.
+    #[error("the host runs {found}, this tool is for {wanted}")]
+    System {
+        /// What it says it is.
+        found: String,
+        /// What it should be.
+        wanted: System,
+    },
     /// The protocol failed.
     #[error("the connection failed")]
     Protocol(#[from] russh::Error),
@@ -59,7 +68,7 @@ impl From<LinkError> for ToolError {
             }
             LinkError::HostKey => Self::refused(Code::PolicyViolation, message),
             LinkError::Refused => Self::refused(Code::BadGateway, message),
-            LinkError::System(_) => Self::refused(Code::NotSupported, message),
+            LinkError::System { .. } => Self::refused(Code::NotSupported, message),
             LinkError::Protocol(_) => Self::new(Code::BadGateway, message),
             LinkError::Cut => Self::new(Code::OutcomeUnknown, message),
         }
@@ -91,25 +100,31 @@ impl client::Handler for Pins {
 }
 
 /// An authenticated connection.
-pub(super) struct Link(Handle<Pins>);
+pub struct Link(Handle<Pins>);
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
 
 impl Link {
-    pub(super) async fn open(
-        target: &Target,
-        keys: Vec<PublicKey>,
+    /// Opens one and makes sure of the system of the host.
+    pub(crate) async fn open(
+        pinned: Pinned,
         key: Arc<PrivateKey>,
+        system: System,
         patience: Duration,
     ) -> Result<Self, LinkError> {
-        let opening = Self::open_now(target, keys, key);
+        let opening = Self::open_now(pinned, key);
         let opened = timeout(CONNECT.min(patience), opening).await;
-        opened.unwrap_or(Err(LinkError::Silent))
+        let link = opened.unwrap_or(Err(LinkError::Silent))?;
+        link.check_system(system).await?;
+        Ok(link)
     }
 
-    async fn open_now(
-        target: &Target,
-        keys: Vec<PublicKey>,
-        key: Arc<PrivateKey>,
-    ) -> Result<Self, LinkError> {
+    async fn open_now(pinned: Pinned, key: Arc<PrivateKey>) -> Result<Self, LinkError> {
+        let Pinned { target, keys } = pinned;
         // Only kinds of keys that are known, so that the host shows one of them.
         let kinds: Vec<_> = keys.iter().map(PublicKey::algorithm).collect();
         let config = client::Config {
@@ -136,45 +151,53 @@ impl Link {
     }
 
     /// Asks the host what it is.
-    pub(super) async fn check_linux(&self) -> Result<(), LinkError> {
+    async fn check_system(&self, wanted: System) -> Result<(), LinkError> {
         let never = std::future::pending::<()>();
-        let finished = self
-            .run("'uname' '-s'", CONNECT, SYSTEM_OUTPUT, never)
-            .await?;
-        let system = finished.stdout.text();
-        match system.trim() {
-            "Linux" => Ok(()),
-            "" => Err(LinkError::System("something without uname".into())),
-            other => Err(LinkError::System(shared::command::shown(other))),
-        }
+        let order = Order::new(["uname", "-s"]).keeping(SYSTEM_OUTPUT);
+        let finished = self.run(&order, CONNECT, never).await?;
+        let said = finished.stdout.text();
+        let found = match said.trim() {
+            said if said == wanted.kernel() => return Ok(()),
+            "" => "something without uname".into(),
+            said => shared::command::shown(said),
+        };
+        Err(LinkError::System { found, wanted })
     }
 
-    /// Runs a line until it ends, the time is over, or `stop` does.
-    pub(super) async fn run(
+    /// Runs a program until it ends, the time is over, or `stop` does.
+    ///
+    /// # Errors
+    /// [`LinkError`]; a program that was stopped is none.
+    pub async fn run(
         &self,
-        line: &str,
+        order: &Order,
         patience: Duration,
-        limit: usize,
         stop: impl Future<Output = ()>,
     ) -> Result<Finished, LinkError> {
         let started = Instant::now();
-        let mut channel = self.0.channel_open_session().await?;
+        let channel = self.0.channel_open_session().await?;
         // The shell tells its number and then becomes the program, so that it can be signalled. (The
         // protocol has a message for that, which servers do not take from root.)
-        let line = format!("printf '{MARK}%s\\n' \"$$\" >&2; exec {line}");
+        let line = format!("printf '{MARK}%s\\n' \"$$\" >&2; {}", order.line());
         channel.exec(true, line).await?;
+        let (mut reader, writer) = channel.split();
         let mut said = Said {
-            limit,
+            limit: order.limit(),
             ..Said::default()
         };
+        // Both at once: a program that writes before it has read everything would wait for ever.
+        let both = async {
+            let (ended, ()) = tokio::join!(said.read(&mut reader), feed(&writer, order.stdin()));
+            ended
+        };
         let ended = tokio::select! {
-            ended = said.read(&mut channel) => ended?,
+            ended = both => ended?,
             () = tokio::time::sleep(patience) => Ended::TimedOut,
             () = stop => Ended::Stopped,
         };
         let process = said.take_process();
         if matches!(ended, Ended::TimedOut | Ended::Stopped) {
-            self.end(process, &mut said, &mut channel).await;
+            self.end(process, &mut said, &mut reader).await;
         }
         Ok(Finished {
             ended,
@@ -185,8 +208,26 @@ impl Link {
         })
     }
 
+    /// Starts a subsystem of the server, such as `sftp`; its bytes both ways.
+    ///
+    /// # Errors
+    /// [`LinkError::Protocol`] when the connection fails; a server without it closes the stream.
+    pub async fn subsystem(&self, name: &str) -> Result<ChannelStream<Msg>, LinkError> {
+        let channel = self.0.channel_open_session().await?;
+        channel.request_subsystem(true, name).await?;
+        Ok(channel.into_stream())
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        let bye = self.0.disconnect(Disconnect::ByApplication, "", "");
+        if let Err(error) = bye.await {
+            tracing::debug!(event = "ssh_goodbye", %error, "a connection was already closed");
+        }
+    }
+
     /// Ends a command and its process group, first politely.
-    async fn end(&self, process: Option<u32>, said: &mut Said, channel: &mut Channel<Msg>) {
+    async fn end(&self, process: Option<u32>, said: &mut Said, channel: &mut ChannelReadHalf) {
         for signal in ["TERM", "KILL"] {
             let Some(process) = process else { break };
             // What it still writes is read meanwhile: a full channel would hold the others up.
@@ -214,12 +255,17 @@ impl Link {
             tracing::debug!(event = "ssh_signal", %error, "a command could not be signalled");
         }
     }
+}
 
-    pub(super) async fn close(self) {
-        let bye = self.0.disconnect(Disconnect::ByApplication, "", "");
-        if let Err(error) = bye.await {
-            tracing::debug!(event = "ssh_goodbye", %error, "a connection was already closed");
-        }
+/// Gives a program its input, and the end of it.
+async fn feed(writer: &ChannelWriteHalf<Msg>, stdin: &[u8]) {
+    let fed = async {
+        writer.data(stdin).await?;
+        writer.eof().await
+    };
+    // It may have ended without reading everything.
+    if let Err(error) = fed.await {
+        tracing::debug!(event = "ssh_input", %error, "a program did not take its input");
     }
 }
 
@@ -233,7 +279,7 @@ struct Said {
 
 impl Said {
     /// Reads until the channel is closed.
-    async fn read(&mut self, channel: &mut Channel<Msg>) -> Result<Ended, LinkError> {
+    async fn read(&mut self, channel: &mut ChannelReadHalf) -> Result<Ended, LinkError> {
         let mut ended = None;
         while let Some(message) = channel.wait().await {
             match message {
