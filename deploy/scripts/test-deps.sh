@@ -36,6 +36,7 @@ main() {
   conformance_suite
   third_party_servers
   cloud_stores
+  windows_stand_in
 }
 
 require() {
@@ -139,6 +140,17 @@ install_npm_clouds() {
   mkdir -p "$clients/clouds"
   cp tests/clouds/package.json tests/clouds/package-lock.json "$clients/clouds/"
   npm ci --prefix "$clients/clouds" --ignore-scripts --no-audit --no-fund --silent
+}
+
+# What the stand-in for Windows hosts checks NTLM with, and the client it is held against.
+windows_stand_in() {
+  unless_done "$clients/winrm/.installed" tests/02_windows_mcp/requirements.txt install_winrm
+}
+
+install_winrm() {
+  echo "test-deps: Python WinRM client and NTLM into $clients/winrm"
+  python3 -m venv --clear "$clients/winrm"
+  "$clients/winrm/bin/pip" install --quiet --disable-pip-version-check -r tests/02_windows_mcp/requirements.txt
 }
 
 main "$@"

@@ -53,12 +53,27 @@ impl Text {
         encoding: Encoding,
         modified_at: Timestamp,
     ) -> Result<Self, ToolError> {
-        let (content, truncated) = match encoding {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Self::beginning(path, bytes, encoding, (modified_at, size))
+    }
+
+    /// The beginning of a file that was changed then and has this many bytes in all.
+    ///
+    /// # Errors
+    /// `INVALID_INPUT` when it shall be text and is not UTF-8.
+    pub fn beginning(
+        path: &str,
+        bytes: &[u8],
+        encoding: Encoding,
+        (modified_at, size_bytes): (Timestamp, u64),
+    ) -> Result<Self, ToolError> {
+        let more = u64::try_from(bytes.len()).is_ok_and(|kept| kept < size_bytes);
+        let (content, cut) = match encoding {
             Encoding::Base64 => {
                 let kept = bytes.get(..MAX_BINARY).unwrap_or(bytes);
                 (STANDARD.encode(kept), kept.len() < bytes.len())
             }
-            Encoding::Utf8 => match std::str::from_utf8(bytes) {
+            Encoding::Utf8 => match text(bytes, more) {
                 Ok(text) => {
                     let (kept, cut) = bounded(text);
                     (kept.to_owned(), cut)
@@ -74,8 +89,8 @@ impl Text {
             path: path.to_owned(),
             content,
             encoding,
-            size_bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-            truncated,
+            size_bytes,
+            truncated: cut || more,
             modified_at: modified_at.to_string(),
         })
     }
@@ -176,4 +191,27 @@ pub struct Entry {
     pub owner: String,
     /// RFC 3339, UTC.
     pub modified_at: String,
+}
+
+/// Bytes as text; a last character that is cut is left out when there is more.
+fn text(bytes: &[u8], more: bool) -> Result<&str, std::str::Utf8Error> {
+    match std::str::from_utf8(bytes) {
+        Err(error) if more && error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default())
+        }
+        read => read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_that_is_cut_is_left_out_only_when_there_is_more() {
+        let bytes = "aé".as_bytes();
+        assert_eq!(text(&bytes[..2], true), Ok("a"));
+        assert!(text(&bytes[..2], false).is_err());
+        assert!(text(&[0xff, b'a'], true).is_err());
+    }
 }
