@@ -97,6 +97,11 @@ impl Outbound {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn client(&self, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+        self.builder(timeout).build()
+    }
+
+    /// The same before it is built, for certificates of a spoke's own.
+    pub fn builder(&self, timeout: Duration) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .dns_resolver(Arc::new(self.clone()))
             .redirect(reqwest::redirect::Policy::none())
@@ -105,7 +110,6 @@ impl Outbound {
             .timeout(timeout)
             .pool_max_idle_per_host(8)
             .user_agent(concat!("waygate/", env!("CARGO_PKG_VERSION")))
-            .build()
     }
 
     fn permits(&self, name: &str, address: IpAddr) -> bool {

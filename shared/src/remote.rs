@@ -80,14 +80,26 @@ impl Remote {
         guard: Outbound,
         timeout: Duration,
     ) -> reqwest::Result<Self> {
-        Ok(Self {
+        let client = guard.client(timeout)?;
+        Ok(Self::over(client, system, settings, guard))
+    }
+
+    /// The same over a client made by [`Outbound::builder`] of this guard.
+    #[must_use]
+    pub fn over(
+        client: Client,
+        system: &'static str,
+        settings: &'static str,
+        guard: Outbound,
+    ) -> Self {
+        Self {
             system,
             settings,
-            client: guard.client(timeout)?,
+            client,
             guard,
             max_bytes: MAX_BYTES,
             trouble: Mutex::default(),
-        })
+        }
     }
 
     /// The same with another bound on answers, in bytes.
@@ -130,6 +142,28 @@ impl Remote {
             Ok(reply) => self.complaint(reply.status),
         };
         reply
+    }
+
+    /// Sends a request whose successful answer is read bit by bit by the caller, who bounds it; another
+    /// answer is read to its end.
+    ///
+    /// # Errors
+    /// Those of [`Remote::ask`].
+    pub async fn open(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Result<Response, Reply>, ToolError> {
+        let opened = match self.send(request).await {
+            Ok(response) if response.status().is_success() => Ok(Ok(response)),
+            Ok(response) => self.whole(response).await.map(Err),
+            Err(error) => Err(error),
+        };
+        *self.trouble.lock() = match &opened {
+            Err(error) => Some(error.message.clone()),
+            Ok(Err(reply)) => self.complaint(reply.status),
+            Ok(Ok(_)) => None,
+        };
+        opened
     }
 
     /// Sends a request and reads the JSON of a successful answer.
@@ -206,13 +240,21 @@ impl Remote {
     }
 
     async fn exchange(&self, request: RequestBuilder) -> Result<Reply, ToolError> {
+        let response = self.send(request).await?;
+        self.whole(response).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ToolError> {
         let failure = |error: &reqwest::Error| outbound::failure(self.system, error);
         let request = request.build().map_err(|error| failure(&error))?;
         self.guard
             .check(request.url())
             .map_err(|refused| outbound::refusal(&refused))?;
         let response = self.client.execute(request).await;
-        let mut response = response.map_err(|error| failure(&error))?;
+        response.map_err(|error| failure(&error))
+    }
+
+    async fn whole(&self, mut response: Response) -> Result<Reply, ToolError> {
         Ok(Reply {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),

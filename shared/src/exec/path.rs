@@ -34,6 +34,13 @@ impl SearchPath {
         Self { directories }
     }
 
+    /// These directories, and after them those of `next`.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.directories.extend(next.directories);
+        self
+    }
+
     /// The file behind a bare name: executable, it and its directory (where links lead, too) owned by
     /// root or by this process's user and writable by nobody else.
     ///
