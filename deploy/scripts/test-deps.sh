@@ -133,6 +133,7 @@ install_pip_servers() {
 # Stores of clouds, pinned in tests/clouds.
 cloud_stores() {
   unless_done "$clients/clouds/.npm" tests/clouds/package-lock.json install_npm_clouds
+  unless_done "$clients/clouds/.pip" tests/clouds/requirements.txt install_pip_clouds
 }
 
 install_npm_clouds() {
@@ -151,6 +152,10 @@ install_winrm() {
   echo "test-deps: Python WinRM client and NTLM into $clients/winrm"
   python3 -m venv --clear "$clients/winrm"
   "$clients/winrm/bin/pip" install --quiet --disable-pip-version-check -r tests/02_windows_mcp/requirements.txt
+install_pip_clouds() {
+  echo "test-deps: emulator and documents of Google Cloud into $clients/clouds/venv"
+  python3 -m venv --clear "$clients/clouds/venv"
+  "$clients/clouds/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clouds/requirements.txt
 }
 
 main "$@"
