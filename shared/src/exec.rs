@@ -14,11 +14,13 @@
 mod capture;
 mod family;
 mod path;
+mod program;
 mod request;
 mod serve;
 mod supervise;
 
 pub use path::SearchPath;
+pub use program::{Program, time_limit};
 pub use request::{Limits, Run};
 pub use serve::{Served, ServedHandle};
 
@@ -126,6 +128,24 @@ impl Captured {
             }
             Err(_) => String::from_utf8_lossy(&self.bytes).into_owned(),
         }
+    }
+
+    /// The text without control characters but ends of lines and tabs, such as colours.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let mut plain = String::new();
+        let text = self.text();
+        let mut rest = text.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                // A sequence of a terminal ends at its first letter.
+                '\u{1b}' => drop(rest.find(char::is_ascii_alphabetic)),
+                '\n' | '\t' => plain.push(c),
+                c if c.is_control() => {}
+                c => plain.push(c),
+            }
+        }
+        plain
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading a pipe to its end while keeping only its beginning.
 
 use super::Captured;
+use crate::tool::Progress;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
 use tokio::task::JoinHandle;
 
+/// Of a reported line, in bytes.
+const MAX_LINE: usize = 500;
 /// How long a pipe is waited for after the last process is gone.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -26,12 +29,13 @@ impl Capture {
     pub(super) fn start(
         pipe: Option<impl AsyncRead + Unpin + Send + 'static>,
         limit: usize,
+        lines: Lines,
     ) -> Self {
         let kept = Arc::<Mutex<Captured>>::default();
         let sink = Arc::clone(&kept);
         let reading = tokio::spawn(async move {
             if let Some(pipe) = pipe {
-                read(pipe, &sink, limit).await;
+                read(pipe, &sink, limit, lines).await;
             }
         });
         Self { kept, reading }
@@ -53,7 +57,56 @@ impl Drop for Capture {
     }
 }
 
-async fn read(mut pipe: impl AsyncRead + Unpin, sink: &Mutex<Captured>, limit: usize) {
+/// Reports the lines of pipes, numbered together.
+#[derive(Clone)]
+pub(super) struct Lines {
+    progress: Progress,
+    written: Arc<Mutex<f64>>,
+    begun: Vec<u8>,
+}
+
+impl Lines {
+    pub(super) fn new(progress: &Progress) -> Self {
+        Self {
+            progress: progress.clone(),
+            written: Arc::default(),
+            begun: Vec::new(),
+        }
+    }
+
+    /// Takes what was written; what is no whole line yet waits, and is cut when it is long.
+    fn take(&mut self, bytes: &[u8]) {
+        if !self.progress.is_wanted() {
+            return;
+        }
+        for byte in bytes {
+            match byte {
+                b'\n' | b'\r' => self.report(),
+                _ if self.begun.len() < MAX_LINE => self.begun.push(*byte),
+                _ => {}
+            }
+        }
+    }
+
+    fn report(&mut self) {
+        let line = String::from_utf8_lossy(&self.begun);
+        let line: String = line.chars().filter(|c| !c.is_control()).collect();
+        self.begun.clear();
+        if line.trim().is_empty() {
+            return;
+        }
+        let mut written = self.written.lock();
+        *written += 1.0;
+        self.progress.report(*written, None, line);
+    }
+}
+
+async fn read(
+    mut pipe: impl AsyncRead + Unpin,
+    sink: &Mutex<Captured>,
+    limit: usize,
+    mut lines: Lines,
+) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let count = match pipe.read(&mut buffer).await {
@@ -64,6 +117,7 @@ async fn read(mut pipe: impl AsyncRead + Unpin, sink: &Mutex<Captured>, limit: u
                 return;
             }
         };
+        lines.take(buffer.get(..count).unwrap_or_default());
         let mut sink = sink.lock();
         sink.total = sink
             .total

@@ -41,6 +41,15 @@ impl SearchPath {
         self
     }
 
+    /// The same with a directory before it.
+    #[must_use]
+    pub fn after(mut self, first: Option<&Path>) -> Self {
+        if let Some(first) = first.filter(|first| first.is_absolute()) {
+            self.directories.insert(0, first.to_owned());
+        }
+        self
+    }
+
     /// The file behind a bare name: executable, it and its directory (where links lead, too) owned by
     /// root or by this process's user and writable by nobody else.
     ///

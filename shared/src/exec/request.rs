@@ -1,6 +1,7 @@
 //! What to run, and within which limits.
 
 use super::{ExecError, MAX_TIMEOUT, MIN_TIMEOUT, OUTPUT_LIMIT};
+use crate::tool::Progress;
 use rustix::process::{Resource, getrlimit};
 use std::fmt;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ pub struct Run {
     /// Variables besides `PATH`, `HOME`, `LANG` and `TERM`, and in their place where the name is the
     /// same. Values may be secrets: they are not shown by `Debug`.
     pub environment: Vec<(String, String)>,
+    /// Gets each line of both outputs as it is written.
+    pub progress: Progress,
 }
 
 impl Run {
@@ -48,6 +51,7 @@ impl Run {
             output_limit: OUTPUT_LIMIT,
             limits: Limits::default(),
             environment: Vec::new(),
+            progress: Progress::ignored(),
         }
     }
 
@@ -62,6 +66,13 @@ impl Run {
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
+        self
+    }
+
+    /// Sets who is told each line while it runs.
+    #[must_use]
+    pub fn reporting(mut self, progress: &Progress) -> Self {
+        self.progress = progress.clone();
         self
     }
 

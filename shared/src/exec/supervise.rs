@@ -1,6 +1,6 @@
 //! One run from start to the end of its last process, in a task of its own: the caller may go away.
 
-use super::capture::{self, Capture};
+use super::capture::{self, Capture, Lines};
 use super::family::{Family, Mark};
 use super::{Argv, Ended, ExecError, Finished, Run};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
@@ -30,8 +30,10 @@ pub(super) async fn supervise(job: Job) -> Result<Finished, ExecError> {
     let mark = Mark::random();
     let mut child = spawn(&job, mark).map_err(ExecError::Spawn)?;
     let family = Family::of(child.id(), mark);
-    let stdout = Capture::start(child.stdout().take(), job.run.output_limit);
-    let stderr = Capture::start(child.stderr().take(), job.run.output_limit);
+    let lines = Lines::new(&job.run.progress);
+    let limit = job.run.output_limit;
+    let stdout = Capture::start(child.stdout().take(), limit, lines.clone());
+    let stderr = Capture::start(child.stderr().take(), limit, lines);
     let input = child.stdin().take();
     let ended = tokio::select! {
         ended = talk(&mut *child, input, &job.run.input) => ended.map_err(ExecError::Spawn)?,
