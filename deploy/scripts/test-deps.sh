@@ -34,6 +34,7 @@ main() {
   python_client
   node_client
   conformance_suite
+  coding_assistant
   third_party_servers
   cloud_stores
   windows_stand_in
@@ -109,6 +110,17 @@ install_suite() {
   mkdir -p "$clients/conformance"
   cp tests/conformance/package.json tests/conformance/package-lock.json "$clients/conformance/"
   npm ci --prefix "$clients/conformance" --ignore-scripts --no-audit --no-fund --silent
+}
+
+# The program behind spoke 14, in an environment of its own: it pins its dependencies hard.
+coding_assistant() {
+  unless_done "$clients/aider/.installed" tests/clients/aider/requirements.txt install_aider
+}
+
+install_aider() {
+  echo "test-deps: aider into $clients/aider"
+  python3 -m venv --clear "$clients/aider"
+  "$clients/aider/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/aider/requirements.txt
 }
 
 # Servers that the tests put behind the hub, pinned in tests/servers.
