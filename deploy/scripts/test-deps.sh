@@ -31,13 +31,17 @@ main() {
     exit 1
   fi
   install_packages
-  python_client
-  node_client
-  conformance_suite
-  coding_assistant
-  third_party_servers
-  cloud_stores
-  windows_stand_in
+  npm_set "TypeScript client" "$clients" tests/clients
+  npm_set "conformance suite and further hosts" "$clients/conformance" tests/conformance
+  npm_set "MCP servers" "$clients/servers" tests/servers
+  npm_set "stores of clouds" "$clients/clouds" tests/clouds
+  python_set "Python client" "$clients/venv" tests/clients
+  python_set "Python MCP server SDK" "$clients/servers/venv" tests/servers
+  python_set "emulator and documents of Google Cloud" "$clients/clouds/venv" tests/clouds
+  # What the stand-in for Windows hosts checks NTLM with, and the client it is held against.
+  python_set "Python WinRM client and NTLM" "$clients/winrm" tests/02_windows_mcp
+  # The program behind spoke 14, in an environment of its own: it pins its dependencies hard.
+  python_set "aider" "$clients/aider" tests/clients/aider
 }
 
 require() {
@@ -80,94 +84,28 @@ unless_done() {
   cp "$source" "$stamp"
 }
 
-python_client() {
-  unless_done "$clients/venv/.installed" tests/clients/requirements.txt install_python
+# Packages of Python in an environment of their own. $1: what they are; $2: the environment; $3: the
+# folder of requirements.txt.
+python_set() {
+  unless_done "$2/.installed" "$3/requirements.txt" install_python "$@"
 }
 
 install_python() {
-  echo "test-deps: Python client into $clients/venv"
-  python3 -m venv --clear "$clients/venv"
-  "$clients/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/requirements.txt
+  echo "test-deps: $1 into $2"
+  python3 -m venv --clear "$2"
+  "$2/bin/pip" install --quiet --disable-pip-version-check -r "$3/requirements.txt"
 }
 
-node_client() {
-  unless_done "$clients/node_modules/.installed" tests/clients/package-lock.json install_node
+# Packages of npm. $1: what they are; $2: where node_modules/ goes; $3: the folder of package.json.
+npm_set() {
+  unless_done "$2/.npm" "$3/package-lock.json" install_npm "$@"
 }
 
-install_node() {
-  echo "test-deps: TypeScript client into $clients/node_modules"
-  mkdir -p "$clients"
-  cp tests/clients/package.json tests/clients/package-lock.json "$clients/"
-  npm ci --prefix "$clients" --ignore-scripts --no-audit --no-fund --silent
-}
-
-conformance_suite() {
-  unless_done "$clients/conformance/.installed" tests/conformance/package-lock.json install_suite
-}
-
-install_suite() {
-  echo "test-deps: conformance suite and further hosts into $clients/conformance"
-  mkdir -p "$clients/conformance"
-  cp tests/conformance/package.json tests/conformance/package-lock.json "$clients/conformance/"
-  npm ci --prefix "$clients/conformance" --ignore-scripts --no-audit --no-fund --silent
-}
-
-# The program behind spoke 14, in an environment of its own: it pins its dependencies hard.
-coding_assistant() {
-  unless_done "$clients/aider/.installed" tests/clients/aider/requirements.txt install_aider
-}
-
-install_aider() {
-  echo "test-deps: aider into $clients/aider"
-  python3 -m venv --clear "$clients/aider"
-  "$clients/aider/bin/pip" install --quiet --disable-pip-version-check -r tests/clients/aider/requirements.txt
-}
-
-# Servers that the tests put behind the hub, pinned in tests/servers.
-third_party_servers() {
-  unless_done "$clients/servers/.npm" tests/servers/package-lock.json install_npm_servers
-  unless_done "$clients/servers/.pip" tests/servers/requirements.txt install_pip_servers
-}
-
-install_npm_servers() {
-  echo "test-deps: MCP servers into $clients/servers"
-  mkdir -p "$clients/servers"
-  cp tests/servers/package.json tests/servers/package-lock.json "$clients/servers/"
-  npm ci --prefix "$clients/servers" --ignore-scripts --no-audit --no-fund --silent
-}
-
-install_pip_servers() {
-  echo "test-deps: Python MCP server SDK into $clients/servers/venv"
-  python3 -m venv --clear "$clients/servers/venv"
-  "$clients/servers/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/servers/requirements.txt
-}
-
-# Stores of clouds, pinned in tests/clouds.
-cloud_stores() {
-  unless_done "$clients/clouds/.npm" tests/clouds/package-lock.json install_npm_clouds
-  unless_done "$clients/clouds/.pip" tests/clouds/requirements.txt install_pip_clouds
-}
-
-install_npm_clouds() {
-  echo "test-deps: stores of clouds into $clients/clouds"
-  mkdir -p "$clients/clouds"
-  cp tests/clouds/package.json tests/clouds/package-lock.json "$clients/clouds/"
-  npm ci --prefix "$clients/clouds" --ignore-scripts --no-audit --no-fund --silent
-}
-
-# What the stand-in for Windows hosts checks NTLM with, and the client it is held against.
-windows_stand_in() {
-  unless_done "$clients/winrm/.installed" tests/02_windows_mcp/requirements.txt install_winrm
-}
-
-install_winrm() {
-  echo "test-deps: Python WinRM client and NTLM into $clients/winrm"
-  python3 -m venv --clear "$clients/winrm"
-  "$clients/winrm/bin/pip" install --quiet --disable-pip-version-check -r tests/02_windows_mcp/requirements.txt
-install_pip_clouds() {
-  echo "test-deps: emulator and documents of Google Cloud into $clients/clouds/venv"
-  python3 -m venv --clear "$clients/clouds/venv"
-  "$clients/clouds/venv/bin/pip" install --quiet --disable-pip-version-check -r tests/clouds/requirements.txt
+install_npm() {
+  echo "test-deps: $1 into $2"
+  mkdir -p "$2"
+  cp "$3/package.json" "$3/package-lock.json" "$2/"
+  npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund --silent
 }
 
 main "$@"
