@@ -12,6 +12,7 @@ mod engine;
 mod health;
 mod input;
 mod keys;
+mod oauth;
 mod once;
 mod operations;
 mod output;
@@ -105,6 +106,7 @@ fn routes() -> Vec<Route> {
         policies::routes(),
         audit::routes(),
         servers::routes(),
+        oauth::routes(),
         stdio::routes(),
     ]
     .into_iter()

@@ -4,18 +4,22 @@
 //! A registration is tried before it is kept: the server has to answer and list what it has. How it is
 //! spoken to is `upstream::mcp`'s matter, how it is watched the registry's.
 
+mod authorizing;
 mod credentials;
 mod joined;
 mod lint;
+mod oauth;
 mod rows;
 mod specification;
 
 pub use lint::Finding;
+pub use oauth::{Callback, Grant, OAuthError, OAuthSettings};
 pub use rows::Registered;
 pub use specification::{Protocol, Specification};
 
 use crate::audit::{Audit, AuditError, Event};
 use crate::caller::Caller;
+use crate::keys::Seal;
 use crate::metrics::Metrics;
 use crate::registry::{Registry, RegistryError, ServiceView};
 use crate::resilience::ResilienceConfig;
@@ -23,6 +27,7 @@ use crate::store::{Store, StoreError};
 use crate::upstream::mcp::{McpServer, McpView};
 use crate::upstream::offers::Offers;
 use crate::upstream::{Description, UpstreamError};
+use oauth::OAuth;
 use parking_lot::{Mutex, RwLock};
 use serde_json::json;
 use shared::clock::SharedClock;
@@ -75,12 +80,17 @@ pub struct ServersParts {
     pub outbound: Outbound,
     /// Starts programs; `None` where the walls for them are missing.
     pub executor: Option<Executor>,
+    /// Closes tokens in the store.
+    pub seal: Arc<Seal>,
+    /// Address of the hub, without a slash at the end; empty when none is set.
+    pub public_url: String,
 }
 
 /// The third-party servers; share it in an `Arc`.
 pub struct Servers {
     parts: ServersParts,
     running: Mutex<BTreeMap<Arc<str>, Arc<McpServer>>>,
+    oauth: Mutex<BTreeMap<Arc<str>, Arc<OAuth>>>,
     settings: RwLock<Vec<Registered>>,
     /// Held while servers come and go.
     changing: tokio::sync::Mutex<()>,
@@ -118,6 +128,12 @@ pub enum ServerError {
     /// It did not answer, or not as an MCP server does.
     #[error("the server could not be listed")]
     Probe(#[source] UpstreamError),
+    /// The hub needs no token for it.
+    #[error("the server is not registered with oauth")]
+    NoOAuth,
+    /// There is no token.
+    #[error("the server could not be authorized")]
+    OAuth(#[source] OAuthError),
     /// A client could not be made.
     #[error("no client could be made for the server")]
     Client(#[source] reqwest::Error),
@@ -150,6 +166,7 @@ impl Servers {
         Arc::new(Self {
             parts,
             running: Mutex::default(),
+            oauth: Mutex::default(),
             settings: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
         })
@@ -190,7 +207,7 @@ impl Servers {
         }
         specification.check()?;
         self.free(&specification.name)?;
-        let description = self.probe(&specification).await?;
+        let description = self.tried(&specification).await?;
         let registered = Registered::new(specification, by, self.parts.clock.now());
         self.record("server.registered", &registered, by).await?;
         rows::insert(&self.parts.store, &registered).await?;
@@ -200,7 +217,8 @@ impl Servers {
         }
         let name = registered.specification.name.clone();
         self.parts.registry.follow_server(&name).await;
-        let findings = lint::of(&description.tools);
+        let tools = description.map(|it| it.tools).unwrap_or_default();
+        let findings = lint::of(&tools);
         Ok((self.view(registered), findings))
     }
 
@@ -220,7 +238,7 @@ impl Servers {
             .name
             .clone_from(&registered.specification.name);
         specification.check()?;
-        self.probe(&specification).await?;
+        self.tried(&specification).await?;
         registered.specification = specification;
         registered.updated_by = by.principal.id.to_string();
         registered.updated_at = self.parts.clock.now();
@@ -242,6 +260,7 @@ impl Servers {
         let registered = self.own(id, by).await?;
         self.record("server.removed", &registered, by).await?;
         rows::delete(&self.parts.store, &registered.id).await?;
+        self.forget_tokens(&registered.specification.name).await?;
         let view = self.view(registered);
         self.part(&view.registered.specification.name).await;
         Ok(view)

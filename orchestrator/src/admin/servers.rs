@@ -239,12 +239,12 @@ async fn view(hub: &Hub, caller: &Caller, id: &str) -> Result<ServerView, Refusa
     servers(hub)?.get(id, caller).await.map_err(refused)
 }
 
-fn servers(hub: &Hub) -> Result<&Arc<Servers>, Refusal> {
+pub(super) fn servers(hub: &Hub) -> Result<&Arc<Servers>, Refusal> {
     let none = || Refusal::new(Code::NotConfigured, "this hub has no third-party servers");
     hub.servers.as_ref().ok_or_else(none)
 }
 
-fn refused(error: ServerError) -> Refusal {
+pub(super) fn refused(error: ServerError) -> Refusal {
     let message = error.to_string();
     match error {
         ServerError::Invalid { field, rule } => {
@@ -256,7 +256,12 @@ fn refused(error: ServerError) -> Refusal {
             Refusal::new(Code::AlreadyExists, message)
         }
         ServerError::Unknown => Refusal::new(Code::ServerNotFound, message),
-        ServerError::InSettings => Refusal::new(Code::Conflict, message),
+        ServerError::InSettings | ServerError::NoOAuth => Refusal::new(Code::Conflict, message),
+        ServerError::OAuth(why) => {
+            tracing::info!(event = "not_authorized", error = %why, cause = ?std::error::Error::source(&why),
+                "a server could not be authorized");
+            Refusal::new(Code::ProxyError, message).with("reason", why.to_string())
+        }
         ServerError::TooMany => Refusal::new(Code::QuotaExceeded, message),
         ServerError::Probe(why) => {
             tracing::info!(event = "probe_failed", error = %why, "a server could not be listed");

@@ -101,7 +101,7 @@ impl Parts {
             programs: third_party::programs(config, &gateway)?,
         };
         own.add(config, &registry, &gateway).await?;
-        let servers = third_party::servers(inputs, &gateway, &registry, store)?;
+        let servers = third_party::servers(inputs, &gateway, &registry, (store, &ground.key))?;
         servers.load(&config.mcp_servers).await?;
         workflows.seal_with(Seal::of(&ground.key, "waygate/workflow-state/v1"));
         workflows.reach_out(third_party::outside(inputs, &servers)?);

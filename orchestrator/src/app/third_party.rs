@@ -4,6 +4,7 @@ use super::{Inputs, StartError, settings};
 use crate::calls::{Calls, Guarded, Outward};
 use crate::config::{Config, InvalidConfig};
 use crate::gateway::Gateway;
+use crate::keys::{HubKey, Seal};
 use crate::programs::Programs;
 use crate::registry::Registry;
 use crate::servers::{Servers, ServersConfig, ServersParts};
@@ -20,7 +21,7 @@ pub(super) fn servers(
     inputs: &Inputs,
     gateway: &Gateway,
     registry: &Arc<Registry>,
-    store: &Store,
+    (store, key): (&Store, &HubKey),
 ) -> Result<Arc<Servers>, StartError> {
     let config = &inputs.config.third_party;
     let outbound = outbound(inputs)?;
@@ -40,6 +41,13 @@ pub(super) fn servers(
         secrets: Arc::clone(&inputs.secrets),
         outbound,
         executor,
+        seal: Arc::new(Seal::of(key, "waygate/server-tokens/v1")),
+        public_url: inputs
+            .config
+            .server
+            .public_url
+            .trim_end_matches('/')
+            .to_owned(),
     }))
 }
 

@@ -57,6 +57,11 @@ impl Secrets<'_> {
         Ok(())
     }
 
+    /// Whether a text is a reference and nothing else.
+    pub(super) fn refers(text: &str) -> bool {
+        reference(text).is_some_and(|(before, _)| before.is_empty())
+    }
+
     /// The variables of a child, with the secrets they refer to.
     pub(super) fn environment(
         &self,
@@ -75,7 +80,8 @@ impl Secrets<'_> {
         environment.iter().map(pair).collect()
     }
 
-    fn value(&self, text: &str) -> Result<String, String> {
+    /// The text with the secret it refers to.
+    pub(super) fn value(&self, text: &str) -> Result<String, String> {
         let (before, name) = reference(text).ok_or("is no reference")?;
         match self.0.require(name) {
             Ok(secret) => Ok(format!("{before}{}", secret.expose())),

@@ -1,5 +1,6 @@
 //! A registration becomes a server of the registry, and stops being one.
 
+use super::oauth::OAuth;
 use super::{NUMBER, PROBE, Registered, ServerError, Servers, Specification};
 use crate::registry::{RegistryError, SpokeConfig, ThirdParty};
 use crate::resilience::{Guarded, GuardedOffers};
@@ -31,7 +32,7 @@ impl Servers {
         &self,
         specification: &Specification,
     ) -> Result<Description, ServerError> {
-        let (server, _) = self.client(specification, false)?;
+        let (server, _, _) = self.client(specification, false)?;
         let described = timeout(PROBE, server.describe()).await;
         server.close().await;
         described
@@ -43,8 +44,8 @@ impl Servers {
         &self,
         specification: &Specification,
         trusted: bool,
-    ) -> Result<(Arc<McpServer>, Arc<Notify>), ServerError> {
-        let config = specification.client(&self.parts, trusted)?;
+    ) -> Result<(Arc<McpServer>, Arc<Notify>, Option<Arc<OAuth>>), ServerError> {
+        let (config, oauth) = specification.client(&self.parts, trusted)?;
         let changed = Arc::new(Notify::new());
         let server = McpServer::new(
             config,
@@ -52,7 +53,7 @@ impl Servers {
             Arc::clone(&changed),
             self.parts.tasks.clone(),
         );
-        Ok((server, changed))
+        Ok((server, changed, oauth))
     }
 
     pub(super) fn join_or_log(&self, registered: &Registered, trusted: bool) {
@@ -64,7 +65,7 @@ impl Servers {
 
     pub(super) fn join(&self, registered: &Registered, trusted: bool) -> Result<(), ServerError> {
         let specification = &registered.specification;
-        let (server, changed) = self.client(specification, trusted)?;
+        let (server, changed, oauth) = self.client(specification, trusted)?;
         let name: Arc<str> = specification.name.as_str().into();
         let mut resilience = self.parts.config.resilience.clone();
         resilience.retry.attempts = specification.max_retries.saturating_add(1);
@@ -97,12 +98,16 @@ impl Servers {
             }
             other => ServerError::Registry(other),
         })?;
+        if let Some(oauth) = oauth {
+            self.oauth.lock().insert(Arc::clone(&name), oauth);
+        }
         self.running.lock().insert(name, server);
         Ok(())
     }
 
     pub(super) async fn part(&self, name: &str) {
         self.parts.registry.remove_server(name);
+        self.oauth.lock().remove(name);
         let server = self.running.lock().remove(name);
         if let Some(server) = server {
             server.close().await;

@@ -1,6 +1,7 @@
 //! What is registered of a server, the rules its fields keep, and the client it becomes.
 
 use super::credentials::{SecretHeaders, Secrets};
+use super::oauth::{OAuth, OAuthSettings};
 use super::{ServerError, ServersParts};
 use crate::upstream::mcp::{Credentials, Effects, Endpoint, Isolation, McpConfig};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,9 @@ pub struct Specification {
     pub metadata: Map<String, Value>,
     /// Header → text with a reference such as `Bearer secret:SERVER_TOKEN`.
     pub credentials: BTreeMap<String, String>,
+    /// How the hub gets tokens for it; nothing where it needs none. Not together with `credentials`.
+    #[schema(inline)]
+    pub oauth: Option<OAuthSettings>,
     /// shared, `per_principal` or `per_session`.
     pub isolation: Shared,
     /// It may not ask clients (sampling, elicitation, roots).
@@ -166,6 +170,7 @@ impl Specification {
         }
         self.check_sizes()?;
         self.effects()?;
+        self.check_oauth()?;
         Secrets::check(&self.credentials, &self.environment)
     }
 
@@ -227,13 +232,13 @@ impl Specification {
         &self,
         parts: &ServersParts,
         trusted: bool,
-    ) -> Result<McpConfig, ServerError> {
+    ) -> Result<(McpConfig, Option<Arc<OAuth>>), ServerError> {
         self.check()?;
-        let endpoint = match self.protocol {
-            Protocol::Stdio => self.program(parts, trusted)?,
+        let (endpoint, oauth) = match self.protocol {
+            Protocol::Stdio => (self.program(parts, trusted)?, None),
             _ => self.remote(parts)?,
         };
-        Ok(McpConfig {
+        let config = McpConfig {
             name: self.name.as_str().into(),
             endpoint,
             isolation: self.isolation.into(),
@@ -241,7 +246,8 @@ impl Specification {
             effects: self.effects()?,
             timeout: Duration::from_secs(self.timeout_seconds.unwrap_or(300)),
             starts_per_minute: parts.config.starts_per_minute,
-        })
+        };
+        Ok((config, oauth))
     }
 
     fn program(&self, parts: &ServersParts, trusted: bool) -> Result<Endpoint, ServerError> {
@@ -257,7 +263,7 @@ impl Specification {
         Ok(Endpoint::Stdio { run, executor })
     }
 
-    fn remote(&self, parts: &ServersParts) -> Result<Endpoint, ServerError> {
+    fn remote(&self, parts: &ServersParts) -> Result<(Endpoint, Option<Arc<OAuth>>), ServerError> {
         let url = self.address()?;
         parts.outbound.check(&url).map_err(ServerError::Address)?;
         let timeout = Duration::from_secs(self.timeout_seconds.unwrap_or(300));
@@ -265,10 +271,19 @@ impl Specification {
             .outbound
             .client(timeout)
             .map_err(ServerError::Client)?;
-        let headers = self.credentials.clone();
-        let credentials = SecretHeaders::new(headers, Arc::clone(&parts.secrets));
-        let credentials: Arc<dyn Credentials> = Arc::new(credentials);
-        Ok(match self.protocol {
+        let oauth = self
+            .oauth
+            .clone()
+            .map(|settings| OAuth::new(&self.name, url.clone(), settings, parts.oauth_ground()));
+        let oauth = oauth.transpose().map_err(ServerError::Client)?;
+        let credentials: Arc<dyn Credentials> = match &oauth {
+            Some(oauth) => Arc::clone(oauth) as Arc<dyn Credentials>,
+            None => {
+                let headers = self.credentials.clone();
+                Arc::new(SecretHeaders::new(headers, Arc::clone(&parts.secrets)))
+            }
+        };
+        let endpoint = match self.protocol {
             Protocol::Sse => Endpoint::Sse {
                 url,
                 client,
@@ -279,7 +294,8 @@ impl Specification {
                 client,
                 credentials,
             },
-        })
+        };
+        Ok((endpoint, oauth))
     }
 }
 

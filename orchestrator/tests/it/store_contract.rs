@@ -7,7 +7,7 @@ use orchestrator::store::{
 };
 use std::path::Path;
 
-const TABLES: [&str; 32] = [
+const TABLES: [&str; 33] = [
     "api_keys",
     "approval_votes",
     "approvals",
@@ -22,6 +22,7 @@ const TABLES: [&str; 32] = [
     "mcp_sessions",
     "namespaces",
     "organizations",
+    "server_tokens",
     "tool_aliases",
     "tool_pins",
     "users",

@@ -60,6 +60,7 @@ pub(in crate::store) const STEPS: &[Step] = &[
     step!(30, "session_watches", "0030_session_watches"),
     step!(31, "deferred_calls", "0031_deferred_calls"),
     step!(32, "artefacts", "0032_artefacts"),
+    step!(33, "server_tokens", "0033_server_tokens"),
     step!(40, "workflow_digests", "0040_workflow_digests"),
     step!(50, "effect_names", "0050_effect_names"),
     step!(51, "approval_forms", "0051_approval_forms"),
