@@ -4,6 +4,7 @@
 use crate::upstream::UpstreamError;
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 /// Carries messages. What comes back goes to the inbox the carrier was made with.
 #[async_trait]
@@ -28,6 +29,12 @@ pub(super) trait Carrier: Send + Sync {
 
     /// Where requests of the server arrive without a request of ours, so that it can be listened to.
     async fn listen(&self);
+
+    /// Fires once the server can be listened to, or it turned out that it cannot; `None` where that is
+    /// always so.
+    fn listening(&self) -> Option<CancellationToken> {
+        None
+    }
 
     /// Ends the connection in the server's manner.
     async fn close(&self);

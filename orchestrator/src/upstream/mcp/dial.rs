@@ -25,6 +25,8 @@ use url::Url;
 
 /// How long a child may be silent before it is taken for an old one.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long the answer of a server that is to be listened to is waited for.
+const LISTENING: Duration = Duration::from_millis(500);
 /// The oldest revision, which some servers of HTTP with SSE agree on.
 const OLDEST: &str = "2024-11-05";
 
@@ -91,14 +93,14 @@ impl Dialer {
         let draft = self.open()?;
         draft.carrier.agreed(MODERN);
         let is_child = matches!(self.endpoint, Endpoint::Stdio { .. });
-        let question = Request::new("server/discover", Object::default());
-        let asked = connection::exchange(&draft, &Era::Modern, question);
-        let answer = match is_child {
-            true => timeout(SILENCE, asked)
-                .await
-                .unwrap_or(Err(UpstreamError::Timeout)),
-            false => asked.await,
-        };
+        let mut answer = discover(&draft, is_child).await;
+        // It names the very revision it refused: it is asked again, once.
+        if let Err(UpstreamError::Peer(error)) = &answer
+            && error.code == i64::from(code::UNSUPPORTED_VERSION)
+            && names(error, &[MODERN])
+        {
+            answer = discover(&draft, is_child).await;
+        }
         match verdict(answer, is_child) {
             Verdict::Modern(opening) => Ok(draft.opened(opening)),
             Verdict::Legacy if !is_child => self.greet(self.open()?, abilities).await,
@@ -158,6 +160,7 @@ impl Dialer {
         draft.carrier.agreed(opening.era.version());
         let ready = connection::notification("notifications/initialized", &Object::default());
         draft.carrier.send(ready).await?;
+        let listening = draft.carrier.listening();
         let (carrier, closed) = (Arc::clone(&draft.carrier), draft.inbox.closed());
         self.tasks.spawn("listen to a server", async move {
             tokio::select! {
@@ -165,6 +168,16 @@ impl Dialer {
                 () = closed.cancelled() => {}
             }
         });
+        if let Some(listening) = listening {
+            // Some servers drop what they ask while nobody listens. One that is slow to answer is
+            // used all the same.
+            let answered = timeout(LISTENING, listening.cancelled()).await;
+            tracing::trace!(
+                event = "listening",
+                in_time = answered.is_ok(),
+                "a server is listened to"
+            );
+        }
         Ok(draft.opened(opening))
     }
 
@@ -251,6 +264,17 @@ fn web(client: &reqwest::Client, credentials: &Arc<dyn Credentials>) -> Web {
     }
 }
 
+async fn discover(draft: &Connection, is_child: bool) -> Result<Box<RawValue>, UpstreamError> {
+    let question = Request::new("server/discover", Object::default());
+    let asked = connection::exchange(draft, &Era::Modern, question);
+    match is_child {
+        true => timeout(SILENCE, asked)
+            .await
+            .unwrap_or(Err(UpstreamError::Timeout)),
+        false => asked.await,
+    }
+}
+
 enum Verdict {
     Modern(Opening),
     Legacy,
@@ -277,13 +301,17 @@ fn is_modern(error: &PeerError) -> bool {
         code::UNSUPPORTED_VERSION,
     ];
     let modern = known.iter().any(|known| i64::from(*known) == error.code);
+    modern && !names(error, &LEGACY)
+}
+
+/// Whether an error lists one of these revisions as supported.
+fn names(error: &PeerError, revisions: &[&str]) -> bool {
     let supported = error.data.as_deref();
     let supported = supported.and_then(|data| Object::read(data, "data").ok()?.list("supported"));
-    let older = supported.is_some_and(|list| {
+    supported.is_some_and(|list| {
         list.iter()
-            .any(|version| LEGACY.iter().any(|known| version.get().contains(known)))
-    });
-    modern && !older
+            .any(|version| revisions.iter().any(|known| version.get().contains(known)))
+    })
 }
 
 fn discovered(result: &RawValue) -> Option<Opening> {

@@ -18,6 +18,7 @@ use reqwest::{RequestBuilder, Response};
 use shared::tasks::Tasks;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 /// How long a stream may stay open; calls have deadlines of their own.
@@ -45,6 +46,8 @@ struct Inner {
     web: Web,
     inbox: Arc<Inbox>,
     said: Mutex<Said>,
+    /// The stream of the session was opened, or refused.
+    listening: CancellationToken,
 }
 
 /// What was agreed on.
@@ -70,6 +73,7 @@ impl Http {
                 web,
                 inbox,
                 said: Mutex::default(),
+                listening: CancellationToken::new(),
             }),
             tasks,
         }
@@ -273,7 +277,12 @@ impl Carrier for Http {
         self.inner.said.lock().modern
     }
 
+    fn listening(&self) -> Option<CancellationToken> {
+        Some(self.inner.listening.clone())
+    }
+
     async fn listen(&self) {
+        let _answered = self.inner.listening.clone().drop_guard();
         if self.inner.said.lock().session.is_none() {
             return;
         }
@@ -281,7 +290,9 @@ impl Carrier for Http {
         let mut last: Option<String> = None;
         while !self.inner.inbox.is_closed() {
             let said = self.inner.said.lock().clone();
-            let read = match self.get(&said, last.as_deref()).await {
+            let answer = self.get(&said, last.as_deref()).await;
+            self.inner.listening.cancel();
+            let read = match answer {
                 Ok(answer) => {
                     wait = FIRST_WAIT;
                     self.read(answer, None).await
