@@ -13,7 +13,7 @@ use crate::upstream::UpstreamCall;
 use crate::upstream::offers::Bridge;
 use bytes::Bytes;
 use serde_json::Value;
-use shared::arguments::{self, Limits};
+use shared::arguments::{self, ArgumentSchema, Limits, Violation};
 use shared::tool::{Assessment, Call, Effect};
 use std::sync::{Arc, Weak};
 use tokio::time::Instant;
@@ -314,9 +314,25 @@ fn prepare(route: &Route, call: &mut ToolCall) -> Result<(Bytes, Value), CallErr
             let token = schema.take_approval_token(&mut value);
             call.approval_token = call.approval_token.take().or(token);
         }
-        schema.check(&value).map_err(CallError::Invalid)?;
+        checked(route, schema, &value).map_err(CallError::Invalid)?;
     }
     Ok((bytes, value))
+}
+
+/// Hosts write null for what they leave out, and servers of others are used to that.
+fn checked(route: &Route, schema: &ArgumentSchema, arguments: &Value) -> Result<(), Violation> {
+    let checked = schema.check(arguments);
+    if checked.is_ok() || route.tool.wire.is_none() {
+        return checked;
+    }
+    let mut given = arguments.clone();
+    if let Value::Object(members) = &mut given {
+        members.retain(|_, member| !member.is_null());
+    }
+    match schema.check(&given) {
+        Ok(()) => Ok(()),
+        Err(_) => checked,
+    }
 }
 
 /// For a schema that does not compile, and is read each time.
