@@ -19,9 +19,7 @@ const opened = {
   },
   async sse() {
     const { SSEClientTransport } = await load("sse");
-    const withKey = (url, init) =>
-      fetch(url, { ...init, headers: { ...Object.fromEntries(new Headers(init?.headers)), ...headers } });
-    return new SSEClientTransport(new URL(target), { requestInit: { headers }, eventSourceInit: { fetch: withKey } });
+    return new SSEClientTransport(new URL(target), { requestInit: { headers } });
   },
   async stdio() {
     const { StdioClientTransport } = await load("stdio");

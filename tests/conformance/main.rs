@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod client;
 mod fixture;
 mod hub;
 mod suite;

@@ -40,6 +40,33 @@ pub(crate) fn check(url: &str, run: Run<'_>, expected_failures: Option<&Path>) {
     );
 }
 
+/// Runs the suite as the servers behind the hub at `hub`; fails with what it printed.
+pub(crate) fn check_client(hub: &str, key: &str, run: Run<'_>) {
+    let results = tempfile::tempdir().unwrap();
+    let host = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/conformance_host.mjs");
+    let command = format!("{} {}", newer_node().display(), host.display());
+    let mut suite = Command::new(newer_node());
+    suite
+        .arg(suite_package("@modelcontextprotocol/conformance").join("dist/index.js"))
+        .args(["client", "--command", &command, "--timeout", "60000", "-o"])
+        .arg(results.path())
+        .envs([("WAYGATE_URL", hub), ("WAYGATE_KEY", key)]);
+    match run {
+        Run::Required(revision) => suite.args(["--requirements", revision]),
+        Run::One(scenario, revision) => {
+            suite.args(["--scenario", scenario, "--spec-version", revision])
+        }
+    };
+    let output = suite.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{run:?} with {hub} as client:\n{}\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        failures(results.path())
+    );
+}
+
 /// The failed checks of a run, from its result files.
 fn failures(results: &Path) -> String {
     let mut told = String::new();

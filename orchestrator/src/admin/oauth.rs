@@ -24,7 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/oauth/callback", callback)
             .needs(Need::Nothing)
             .says("Where an authorization server sends that person back"),
-        Route::get("/oauth/client-metadata.json", metadata)
+        Route::get("/client-metadata.json", metadata)
             .needs(Need::Nothing)
             .says("Who the hub is to authorization servers"),
     ]
@@ -59,7 +59,7 @@ async fn metadata(State(hub): State<Hub>) -> Result<Response, Refusal> {
         ));
     }
     Ok(Json(json!({
-        "client_id": format!("{public}/oauth/client-metadata.json"),
+        "client_id": format!("{public}/client-metadata.json"),
         "client_name": "Waygate",
         "client_uri": public,
         "redirect_uris": [format!("{public}/oauth/callback")],

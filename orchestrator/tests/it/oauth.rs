@@ -138,7 +138,8 @@ async fn answers_of_others_are_not_taken() {
     authority.rename("https://other.example");
     let refused = begin(&hub).await;
     assert_eq!(refused["error"]["code"], "PROXY_ERROR", "{refused}");
-    let keyless = hub.post("/gateway/servers/notes/authorize", "", &json!({}));
+    let nothing = json!({});
+    let keyless = hub.post("/gateway/servers/notes/authorize", "", &nothing);
     assert_eq!(keyless.await.status, 401);
 }
 

@@ -209,5 +209,5 @@ pub(super) fn words(scopes: &BTreeSet<String>) -> String {
 
 /// Where the hub says who it is, which is its client id there.
 pub(super) fn document_url(public: &str) -> String {
-    format!("{public}/oauth/client-metadata.json")
+    format!("{public}/client-metadata.json")
 }
