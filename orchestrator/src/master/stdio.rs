@@ -1,18 +1,17 @@
 //! `stdio.execute`, `stdio.process`, `stdio.send`: programs of the hub's own machine that the operator
 //! has listed, for holders of `stdio:execute`.
 
+mod shapes;
+
 use crate::auth::{Permissions, Verb};
 use crate::programs::{Command, Owner, Process, ProgramError, Programs};
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use shapes::{Action, ExecuteArguments, ManageArguments, Managed, Ran, SendArguments, Shown};
 use shared::clock::SharedClock;
 use shared::command::{listed, shown};
 use shared::error::Code;
 use shared::id::InvalidId;
 use shared::tool::{Assessment, Call, Effect, Spec, Tool, ToolError, TypedTool, boxed};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,139 +48,6 @@ struct Bridge {
 struct Execute(Bridge);
 struct Manage(Bridge);
 struct Send(Bridge);
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ExecuteArguments {
-    /// Name of a program of `WAYGATE_STDIO_ALLOW`.
-    #[schemars(length(min = 1, max = 128))]
-    command: String,
-    /// What follows the name. There is no shell.
-    #[serde(default)]
-    args: Vec<String>,
-    /// Variables besides the usual ones.
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    /// Working directory, absolute. Default: /
-    dir: Option<String>,
-    /// Seconds after which it is stopped with everything it started.
-    #[serde(default = "thirty")]
-    #[schemars(range(min = 1, max = 30))]
-    timeout: u64,
-}
-
-const fn thirty() -> u64 {
-    30
-}
-
-/// What came of a program.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Ran {
-    /// It exited with 0, or a process does what was asked.
-    success: bool,
-    /// What it said, up to a limit.
-    output: String,
-    /// What it said on standard error.
-    error_output: String,
-    /// Its exit code; null for a process that runs, or was ended by a signal.
-    exit_code: Option<i32>,
-    /// The program.
-    command: String,
-    /// What followed it.
-    args: Vec<String>,
-    /// Process id on the hub's machine; null when it has ended.
-    pid: Option<u32>,
-    /// Id of the process, or of this run.
-    session_id: String,
-    /// When this was said.
-    timestamp: String,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    Start,
-    Stop,
-    Restart,
-    Status,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ManageArguments {
-    /// start, stop, restart or status.
-    action: Action,
-    /// Id of the process, for every action but start. Status without one shows all.
-    process_id: Option<String>,
-    /// Name of a program of `WAYGATE_STDIO_ALLOW`, for start.
-    command: Option<String>,
-    /// What follows the name, for start. There is no shell.
-    #[serde(default)]
-    args: Vec<String>,
-    /// Variables besides the usual ones, for start.
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    /// Working directory, absolute, for start. Default: /
-    dir: Option<String>,
-    /// Last lines of its output to show.
-    #[serde(default = "fifty")]
-    #[schemars(range(min = 0, max = 1000))]
-    lines: usize,
-}
-
-const fn fifty() -> usize {
-    50
-}
-
-/// Processes.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Managed {
-    /// What was asked for was done.
-    success: bool,
-    /// The processes it was done to, oldest first.
-    processes: Vec<Shown>,
-    /// When this was said.
-    timestamp: String,
-}
-
-/// A process.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Shown {
-    /// Its id.
-    process_id: String,
-    /// running or ended.
-    status: &'static str,
-    /// The program.
-    command: String,
-    /// What followed it.
-    args: Vec<String>,
-    /// Process id on the hub's machine.
-    pid: u32,
-    /// When it was started.
-    started_at: String,
-    /// Last lines of its output.
-    output: Vec<String>,
-    /// Lines of output in all.
-    total_lines: u64,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct SendArguments {
-    /// Id of the process.
-    process_id: String,
-    /// One line, without its end.
-    #[schemars(length(max = 65_536))]
-    message: String,
-    /// Seconds to wait for the first line of an answer.
-    #[serde(default = "five")]
-    #[schemars(range(min = 0, max = 25))]
-    timeout: u64,
-}
-
-const fn five() -> u64 {
-    5
-}
 
 #[async_trait]
 impl TypedTool for Execute {
@@ -371,37 +237,6 @@ impl Bridge {
 
     fn now(&self) -> String {
         format!("{:.3}", self.clock.now())
-    }
-}
-
-impl ExecuteArguments {
-    fn command(&self) -> Command {
-        command(&self.command, &self.args, &self.env, self.dir.as_deref())
-    }
-}
-
-impl ManageArguments {
-    fn command(&self) -> Result<Command, ToolError> {
-        let program = self.command.as_deref();
-        let program = program.ok_or_else(|| ToolError::invalid("command", "is needed to start"))?;
-        Ok(command(program, &self.args, &self.env, self.dir.as_deref()))
-    }
-}
-
-fn command(
-    program: &str,
-    arguments: &[String],
-    environment: &BTreeMap<String, String>,
-    directory: Option<&str>,
-) -> Command {
-    let variables = environment.iter();
-    Command {
-        program: program.to_owned(),
-        arguments: arguments.to_vec(),
-        environment: variables
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-        directory: directory.map(PathBuf::from),
     }
 }
 
