@@ -11,6 +11,14 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+/// A client of one server.
+struct Made {
+    server: Arc<McpServer>,
+    /// Told when the server says that its tools changed.
+    changed: Arc<Notify>,
+    oauth: Option<Arc<OAuth>>,
+}
+
 impl Servers {
     pub(super) fn free(&self, name: &str) -> Result<(), ServerError> {
         let services = self.parts.registry.services();
@@ -32,7 +40,7 @@ impl Servers {
         &self,
         specification: &Specification,
     ) -> Result<Description, ServerError> {
-        let (server, _, _) = self.client(specification, false)?;
+        let server = self.client(specification, false)?.server;
         let described = timeout(PROBE, server.describe()).await;
         server.close().await;
         described
@@ -40,11 +48,7 @@ impl Servers {
             .map_err(ServerError::Probe)
     }
 
-    fn client(
-        &self,
-        specification: &Specification,
-        trusted: bool,
-    ) -> Result<(Arc<McpServer>, Arc<Notify>, Option<Arc<OAuth>>), ServerError> {
+    fn client(&self, specification: &Specification, trusted: bool) -> Result<Made, ServerError> {
         let (config, oauth) = specification.client(&self.parts, trusted)?;
         let changed = Arc::new(Notify::new());
         let server = McpServer::new(
@@ -53,7 +57,11 @@ impl Servers {
             Arc::clone(&changed),
             self.parts.tasks.clone(),
         );
-        Ok((server, changed, oauth))
+        Ok(Made {
+            server,
+            changed,
+            oauth,
+        })
     }
 
     pub(super) fn join_or_log(&self, registered: &Registered, trusted: bool) {
@@ -65,7 +73,11 @@ impl Servers {
 
     pub(super) fn join(&self, registered: &Registered, trusted: bool) -> Result<(), ServerError> {
         let specification = &registered.specification;
-        let (server, changed, oauth) = self.client(specification, trusted)?;
+        let Made {
+            server,
+            changed,
+            oauth,
+        } = self.client(specification, trusted)?;
         let name: Arc<str> = specification.name.as_str().into();
         let mut resilience = self.parts.config.resilience.clone();
         resilience.retry.attempts = specification.max_retries.saturating_add(1);
