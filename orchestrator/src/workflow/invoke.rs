@@ -167,8 +167,10 @@ impl Workflows {
         let silence = silent_for(&heard, invoke.timeouts.heartbeat);
         let answer = async {
             match way {
-                Way::Tool { .. } => self.gateway.call(call).await,
-                Way::Foreign(foreign) => self.gateway.call_foreign(call, foreign.clone()).await,
+                Way::Tool { .. } => Box::pin(self.gateway.call(call)).await,
+                Way::Foreign(foreign) => {
+                    Box::pin(self.gateway.call_foreign(call, foreign.clone())).await
+                }
             }
         };
         let answer = async {
