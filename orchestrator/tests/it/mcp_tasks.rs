@@ -138,3 +138,21 @@ async fn a_rejected_call_is_a_task_that_ended_with_an_error() {
     assert_eq!(done["result"]["isError"], true, "{done}");
     assert_eq!(hub.script.total(), 0);
 }
+
+/// A workflow whose starter wants to hear its end is a task as long as it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_that_takes_long_is_a_task_until_it_ends() {
+    let hub = TestHub::start().await;
+    let step = json!({"name": "one", "service": "test", "tool": "slow", "params": {"text": "b"}});
+    let workflow = json!({"name": "slow", "steps": [step]});
+    let arguments = json!({"workflow": workflow, "wait": true});
+    let created = call(&hub, "orchestrator.executeWorkflow", arguments).await;
+    assert_eq!(created["resultType"], "task", "{created}");
+    hub.script.waiting().await;
+    hub.script.release();
+    let id = created["taskId"].as_str().unwrap();
+    let done = until(&hub, id, &["completed", "failed", "cancelled"]).await;
+    let run = &done["result"]["structuredContent"];
+    assert_eq!(run["status"], "completed", "{done}");
+    assert_eq!(run["results"][0]["result"]["text"], "b", "{done}");
+}
