@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// Runs looked after at the same time.
 const CLIENTS: usize = 32;
 /// Between two looks at a run.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(300);
 /// Longest wait for an answer of a hub that is being killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -30,7 +30,7 @@ const KILLS: usize = 60;
 const RUNS: usize = 500;
 /// A hub lives this long after it is ready, in milliseconds.
 const LEAST_LIFE: usize = 100;
-const LIVES: usize = 1100;
+const LIVES: usize = 900;
 /// Steps through all lives before one comes again.
 const STRIDE: usize = 461;
 

@@ -16,9 +16,9 @@ const AGAIN: [&str; 4] = ["put", "look", "putAgain", "lookAgain"];
 /// How long a run may take from a settlement to its next rest.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks at a run.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(200);
 /// Runs settled at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 48;
 
 /// The count.
 #[derive(Debug, Default)]
