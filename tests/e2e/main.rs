@@ -15,3 +15,4 @@ mod hosts;
 mod lifecycle;
 mod observation;
 mod secrecy;
+mod workflows;
