@@ -115,8 +115,11 @@ impl Settled {
                 "reason": "the spoke's own record says so",
             });
             let path = format!("/api/workflows/{id}/resume");
-            let (status, answer) = load.post(&path, &order).await.unwrap();
-            assert_eq!(status, 200, "{answer}");
+            // An answer that does not come is asked for again, once the run has been looked at.
+            let Some((status, answer)) = load.post(&path, &order).await else {
+                return;
+            };
+            assert!([200, 409].contains(&status), "{status} {answer}");
             self.took_place += usize::from(took_place);
             self.did_not += usize::from(!took_place);
         }
