@@ -11,6 +11,7 @@ mod address;
 mod batch;
 mod connection;
 mod engine;
+mod fault;
 pub mod instance;
 pub mod migrate;
 mod page;

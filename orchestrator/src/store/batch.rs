@@ -4,8 +4,11 @@
 //! saves most of what a small write costs.
 
 use super::StoreError;
-use super::connection::{classify, is_connection_error, is_transient};
+use super::fault::{classify, is_connection_error, is_transient};
 use super::statement::{Outcome, Row, Statement};
+
+/// Statements in one text. SQLite copies what is left of a text for each statement it reads there.
+pub(in crate::store) const TOGETHER: usize = 32;
 
 /// Why a batch did not run to its end.
 pub(in crate::store) enum Stopped {

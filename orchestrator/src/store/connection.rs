@@ -3,6 +3,7 @@
 use super::address::Place;
 use super::batch::{self, Checked, Stopped};
 use super::engine::{Durability, PoolStats};
+use super::fault::{classify, is_transient};
 use super::statement::{Argument, Outcome, Row, Statement};
 use super::{DatabaseUrl, StoreError};
 use futures::{StreamExt, TryStreamExt};
@@ -222,14 +223,11 @@ impl Connection {
         let mut checked = Checked::new(controls.len(), statements);
         match self {
             Self::Sqlite(connection) => {
-                let joined = batch::joined(controls, statements);
-                let query = bound!(sqlx::query(joined.sql()), &joined);
-                let mut parts = connection.fetch_many(query);
-                while let Some(part) = parts.next().await {
-                    match part.map_err(|error| checked.failed(error))? {
-                        Either::Left(done) => checked.done(done.rows_affected()),
-                        Either::Right(row) => checked.row(sqlite_row(&row)?),
-                    }
+                let mut controls = controls;
+                for some in statements.chunks(batch::TOGETHER) {
+                    let joined = batch::joined(controls, some);
+                    run_joined(connection, &joined, &mut checked).await?;
+                    controls = &[];
                 }
             }
             Self::Postgres(connection) => {
@@ -303,6 +301,23 @@ macro_rules! runner {
     };
 }
 
+/// Runs several statements as one order.
+async fn run_joined(
+    connection: &mut SqliteConnection,
+    joined: &Statement,
+    checked: &mut Checked<'_>,
+) -> Result<(), Stopped> {
+    let query = bound!(sqlx::query(joined.sql()), joined);
+    let mut parts = connection.fetch_many(query);
+    while let Some(part) = parts.next().await {
+        match part.map_err(|error| checked.failed(error))? {
+            Either::Left(done) => checked.done(done.rows_affected()),
+            Either::Right(row) => checked.row(sqlite_row(&row)?),
+        }
+    }
+    Ok(())
+}
+
 runner!(run_sqlite, SqliteConnection, sqlite_row);
 runner!(run_postgres, PgConnection, postgres_row);
 
@@ -343,47 +358,4 @@ fn postgres_row(row: &PgRow) -> Result<Row, sqlx::Error> {
         values.insert(column.name().to_owned(), argument);
     }
     Ok(Row(values))
-}
-
-/// Sorts an error by what the caller does about it.
-pub(in crate::store) fn classify(error: sqlx::Error) -> StoreError {
-    match &error {
-        sqlx::Error::Database(inner) if inner.is_unique_violation() => StoreError::Exists(error),
-        sqlx::Error::Database(_) if !is_connection_error(&error) => StoreError::Refused(error),
-        _ if is_connection_error(&error) => StoreError::Unavailable(Some(error)),
-        _ => StoreError::Refused(error),
-    }
-}
-
-/// The same transaction may work when it is tried again: somebody else was in the way.
-pub(in crate::store) fn is_transient(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(inner) = error else {
-        return false;
-    };
-    let code = inner.code().unwrap_or_default();
-    if inner
-        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
-        .is_some()
-    {
-        return matches!(code.as_ref(), "40001" | "40P01" | "55P03");
-    }
-    // SQLITE_BUSY and SQLITE_LOCKED; the extended code keeps the primary one in its low byte.
-    code.parse::<u32>()
-        .is_ok_and(|code| matches!(code & 0xff, 5 | 6))
-}
-
-/// The connection is of no more use.
-pub(in crate::store) fn is_connection_error(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // Classes of PostgreSQL: connection exceptions, operator intervention (shutdown).
-        sqlx::Error::Database(inner) => inner.code().is_some_and(|code| {
-            code.len() == 5 && (code.starts_with("08") || code.starts_with("57P"))
-        }),
-        _ => false,
-    }
 }

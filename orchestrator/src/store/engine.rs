@@ -1,6 +1,7 @@
 //! [`Store`]: opening, reading, writing, closing.
 
-use super::connection::{Pools, classify, is_transient};
+use super::connection::Pools;
+use super::fault::{classify, is_transient};
 use super::statement::{Outcome, Row, Statement};
 use super::writer::{self, Job};
 use super::{DatabaseUrl, StoreError, migrate};

@@ -5,8 +5,9 @@
 
 mod steps;
 
-use super::connection::{ATTEMPTS, Connection, PAUSE, Pools, classify, is_transient};
+use super::connection::{ATTEMPTS, Connection, PAUSE, Pools};
 use super::engine::Durability;
+use super::fault::{classify, is_transient};
 use super::statement::Statement;
 use super::{DatabaseUrl, StoreError, micros, moment};
 use shared::clock::{Clock, SystemClock};

@@ -2,7 +2,8 @@
 
 use super::StoreError;
 use super::batch::Stopped;
-use super::connection::{Connection, Pools, is_connection_error, is_transient};
+use super::connection::{Connection, Pools};
+use super::fault::{is_connection_error, is_transient};
 use super::statement::{Outcome, Statement};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};

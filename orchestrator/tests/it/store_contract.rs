@@ -239,6 +239,26 @@ async fn batches_are_all_or_nothing(store: &Store) {
     );
     assert_eq!(count(store, "half").await, 0);
     assert!(store.write(Vec::new()).await.unwrap().is_empty());
+    let rename = Statement::new("UPDATE organizations SET name = 'x' WHERE id = $1");
+    let missing = rename.bind("nobody").expect(1);
+    let batch = vec![missing, insert("half", 1), insert("half", 2)];
+    let refused = store.write(batch).await;
+    assert!(
+        matches!(refused, Err(StoreError::Unexpected(0))),
+        "what follows from a miss is not the reason: {refused:?}"
+    );
+    large_batches_are_no_other(store).await;
+}
+
+async fn large_batches_are_no_other(store: &Store) {
+    let many = || (0..200_i64).map(|n| insert(&format!("many{n}"), n));
+    let twice = many().chain([insert("many150", 1)]).collect();
+    let refused = store.write(twice).await;
+    assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
+    assert_eq!(count(store, "many0").await, 0);
+    let outcomes = store.write(many().collect()).await.unwrap();
+    assert!(outcomes.len() == 200 && outcomes.iter().all(|outcome| outcome.touched == 1));
+    assert_eq!(count(store, "many199").await, 1);
 }
 
 /// Batches that wait together are committed together; a bad one among them hurts itself only.
