@@ -4,8 +4,7 @@ use crate::{before, with};
 use serde_json::json;
 use shared::error::Code;
 use spoke_04_google_cloud_mcp::SERVICE;
-use std::process::Command;
-use tests::google::{Google, ZONE};
+use tests::google::{Google, ZONE, private_key};
 use tests::rig::Rig;
 
 const INFO: &str = "cloud.gcloud.compute.getInstanceInfo";
@@ -41,19 +40,9 @@ async fn refusals_are_told_without_what_does_not_belong_to_the_caller() {
 #[tokio::test]
 async fn a_service_account_signs_in_with_its_key() {
     let stub = Google::start().await;
-    let made = Command::new("openssl")
-        .args([
-            "genpkey",
-            "-algorithm",
-            "RSA",
-            "-pkeyopt",
-            "rsa_keygen_bits:2048",
-        ])
-        .output()
-        .unwrap();
     let key = json!({
         "type": "service_account", "private_key_id": "key-1", "client_email": "spoke@acme-1",
-        "private_key": String::from_utf8(made.stdout).unwrap(),
+        "private_key": private_key(),
         "token_uri": format!("{}/token", stub.url()),
     });
     let folder = tempfile::tempdir().unwrap();
