@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use std::process::Output;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tests::stack::Stack;
+use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -56,7 +57,7 @@ fn a_change_in_a_run_waits_for_somebody_and_is_made_once() {
     assert_eq!(waits["status"], "waiting", "{waits}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "old");
     let question = waits["approval"]["request_id"].as_str().unwrap();
-    let _ = stack.cli_json(&stack.operator, &["approvals", "approve", question]);
+    drop(stack.cli_json(&stack.operator, &["approvals", "approve", question]));
     until("the end", || {
         Some(shown()).filter(|run| run["status"] == "completed")
     });
