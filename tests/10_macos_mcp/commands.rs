@@ -66,7 +66,7 @@ async fn the_policy_of_commands_holds() {
         ("zsh -c id", Code::PolicyViolation),
         ("ssh other echo hi", Code::PolicyViolation),
         ("vim x", Code::InteractiveRefused),
-        ("ls /root/x", Code::ApprovalRequired),
+        ("ls /srv/x", Code::ApprovalRequired),
         ("osascript -e 1", Code::ApprovalRequired),
     ] {
         let error = mac.call(RUN, json!({"command": command})).await;
