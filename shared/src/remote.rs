@@ -5,11 +5,13 @@
 //! where the caller has picked it out. What is asked, and what an answer means, is the spoke's business.
 
 mod account;
+mod connection;
 mod operation;
 mod setting;
 mod tokens;
 
 pub use account::{AccountError, ServiceAccount};
+pub use connection::{Connection, ConnectionError};
 pub use operation::{Operation, Pauses, State};
 pub use setting::{Allow, BaseUrl, MetadataUrl, Reach, Seconds};
 pub use tokens::{Token, Tokens};

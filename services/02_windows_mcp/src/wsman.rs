@@ -15,18 +15,16 @@ pub(crate) use wire::{Endpoint, Method, Proof};
 
 use answer::Fault;
 use shared::error::Code;
+use shared::remote::ConnectionError;
 use shared::tool::ToolError;
 
 /// Why a host was not asked, or what it said instead of an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WsmanError {
-    /// No connection, or no TLS over it.
-    #[error("the host cannot be reached")]
-    Unreachable(#[source] std::io::Error),
-    /// Its certificate is not one that is trusted.
-    #[error("the certificate of the host is not trusted")]
-    Certificate(#[source] rustls::Error),
-    /// It did not answer in time.
+    /// No connection, or no answer on it.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// It did not open a shell in time.
     #[error("the host did not answer in time")]
     Silent,
     /// It does not take our credentials.
@@ -35,9 +33,6 @@ pub(crate) enum WsmanError {
     /// It is no Windows.
     #[error("the host runs {0}, this tool is for Windows")]
     System(String),
-    /// The connection failed or ended too early.
-    #[error("the connection failed")]
-    Broken(#[source] hyper::Error),
     /// Something else than an answer of this protocol.
     #[error("the host answered something else than was expected: {0}")]
     Odd(&'static str),
@@ -53,12 +48,14 @@ impl WsmanError {
         let message = self.to_string();
         let (code, retryable) = match &self {
             _ if started => (Code::OutcomeUnknown, false),
-            Self::Unreachable(_) | Self::Silent => (Code::ProxyError, true),
-            Self::Certificate(_) => (Code::PolicyViolation, false),
+            Self::Connection(ConnectionError::Certificate(_)) => (Code::PolicyViolation, false),
+            Self::Connection(ConnectionError::Unreachable(_) | ConnectionError::Silent)
+            | Self::Silent => (Code::ProxyError, true),
             Self::System(_) => (Code::NotSupported, false),
-            Self::Refused | Self::Broken(_) | Self::Odd(_) | Self::Fault(_) => {
-                (Code::BadGateway, false)
-            }
+            Self::Connection(ConnectionError::Broken(_) | ConnectionError::Body(_))
+            | Self::Refused
+            | Self::Odd(_)
+            | Self::Fault(_) => (Code::BadGateway, false),
         };
         let error = match started {
             true => ToolError::new(code, message),

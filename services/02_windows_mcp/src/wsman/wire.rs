@@ -7,25 +7,16 @@ use crate::ntlm::{self, Account, Surroundings};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT, WWW_AUTHENTICATE};
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
 use serde::Deserialize;
 use shared::clock::SharedClock;
+use shared::remote::{Connection, Reply};
 use shared::secret::Secret;
 use shared::tasks::Tasks;
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
-/// From the name of the host to TLS.
-const CONNECT: Duration = Duration::from_secs(10);
 /// For one answer: a host keeps a question for output open for 20 s.
 const ANSWER: Duration = Duration::from_secs(40);
 /// Longest answer that is read, in bytes.
@@ -71,47 +62,22 @@ impl Endpoint {
 /// A connection.
 pub(super) struct Wire {
     endpoint: Endpoint,
-    sender: SendRequest<Full<Bytes>>,
+    connection: Connection,
     certificate: Vec<u8>,
     let_in: bool,
-}
-
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
 }
 
 impl Wire {
     /// Connects; says nothing yet.
     pub(super) async fn open(endpoint: Endpoint) -> Result<Self, WsmanError> {
-        in_time(CONNECT, Self::connect(endpoint)).await
-    }
-
-    async fn connect(endpoint: Endpoint) -> Result<Self, WsmanError> {
-        // One look-up; the connection goes to what it found.
-        let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
-            .await
-            .map_err(WsmanError::Unreachable)?;
-        let name = ServerName::try_from(endpoint.host.clone())
-            .map_err(|error| WsmanError::Unreachable(io::Error::other(error)))?;
-        let connector = endpoint.trust.connector();
-        let stream = connector.connect(name, stream).await.map_err(tls_failed)?;
-        let shown = stream.get_ref().1.peer_certificates();
-        let certificate = shown.and_then(<[_]>::first).map(|it| fingerprint(it));
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(WsmanError::Broken)?;
-        // It ends with its sender.
-        drop(endpoint.tasks.spawn("winrm", async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(event = "winrm_ended", %error, "a connection ended");
-            }
-        }));
+        let (host, port) = (endpoint.host.as_str(), endpoint.port);
+        let tls = endpoint.trust.connector();
+        let connection = Connection::open(host, port, tls, &endpoint.tasks).await?;
+        let certificate = fingerprint(connection.certificate());
         Ok(Self {
             endpoint,
-            sender,
-            certificate: certificate.unwrap_or_default(),
+            connection,
+            certificate,
             let_in: false,
         })
     }
@@ -175,29 +141,11 @@ impl Wire {
         if let Some(proof) = proof {
             request = request.header(AUTHORIZATION, proof);
         }
-        let request = request.body(Full::new(body));
-        let request = request.map_err(|error| {
+        let request = request.body(body).map_err(|error| {
             tracing::warn!(event = "winrm_request", %error, "a request cannot be written");
             WsmanError::Odd("its name cannot be written into a request")
         })?;
-        in_time(ANSWER, self.exchange(request)).await
-    }
-
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Reply, WsmanError> {
-        self.sender.ready().await.map_err(WsmanError::Broken)?;
-        let response = self.sender.send_request(request).await;
-        let (head, body) = response.map_err(WsmanError::Broken)?.into_parts();
-        // Read to its end, so that the next request finds the connection free.
-        let body = Limited::new(body, MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| {
-            tracing::warn!(event = "winrm_body", %error, "an answer cannot be read");
-            WsmanError::Odd("its answer is cut or too long")
-        })?;
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        Ok(self.connection.send(request, MAX_ANSWER, ANSWER).await?)
     }
 }
 
@@ -210,23 +158,4 @@ fn challenge(reply: &Reply) -> Option<Vec<u8>> {
         let ours = ["negotiate", "ntlm"].contains(&scheme.to_ascii_lowercase().as_str());
         ours.then(|| STANDARD.decode(token.trim()).ok())?
     })
-}
-
-fn tls_failed(error: io::Error) -> WsmanError {
-    let cause = error.get_ref().and_then(|it| it.downcast_ref());
-    match cause {
-        Some(cause @ rustls::Error::InvalidCertificate(_)) => {
-            WsmanError::Certificate(cause.clone())
-        }
-        _ => WsmanError::Unreachable(error),
-    }
-}
-
-async fn in_time<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, WsmanError>>,
-) -> Result<T, WsmanError> {
-    timeout(limit, work)
-        .await
-        .unwrap_or(Err(WsmanError::Silent))
 }
