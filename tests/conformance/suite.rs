@@ -11,6 +11,8 @@ pub(crate) enum Run<'a> {
     Required(&'a str),
     /// One scenario in a revision.
     One(&'a str, &'a str),
+    /// One scenario of an extension, which belongs to no revision.
+    Extension(&'a str),
 }
 
 /// Runs the suite as a client of `url`; fails with what it printed.
@@ -26,6 +28,7 @@ pub(crate) fn check(url: &str, run: Run<'_>, expected_failures: Option<&Path>) {
         Run::One(scenario, revision) => {
             suite.args(["--scenario", scenario, "--spec-version", revision])
         }
+        Run::Extension(scenario) => suite.args(["--scenario", scenario]),
     };
     if let Some(list) = expected_failures {
         suite.arg("--expected-failures").arg(list);
@@ -56,6 +59,7 @@ pub(crate) fn check_client(hub: &str, key: &str, run: Run<'_>) {
         Run::One(scenario, revision) => {
             suite.args(["--scenario", scenario, "--spec-version", revision])
         }
+        Run::Extension(scenario) => suite.args(["--scenario", scenario]),
     };
     let output = suite.output().unwrap();
     assert!(
