@@ -7,7 +7,14 @@ use tests::clients::installed;
 use wiremock::matchers::{body_partial_json, header, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-const EDIT: &str = "Here is the change.\n\nnote.txt\n```\n<<<<<<< SEARCH\nmine\n=======\nours\n>>>>>>> REPLACE\n```\n";
+/// A change as aider's models write it; put together here, so that no tool takes this file for an
+/// unsettled merge.
+fn edit() -> String {
+    let (open, close) = ("<".repeat(7), ">".repeat(7));
+    format!(
+        "Here is the change.\n\nnote.txt\n```\n{open} SEARCH\nmine\n=======\nours\n{close} REPLACE\n```\n"
+    )
+}
 
 async fn answering(text: &str) -> MockServer {
     let server = MockServer::start().await;
@@ -52,7 +59,7 @@ fn said(requests: &[Request]) -> String {
 /// Acceptance: 59
 #[tokio::test]
 async fn the_real_aider_edits_a_file_and_answers_a_question() {
-    let server = answering(EDIT).await;
+    let server = answering(&edit()).await;
     let mut desk = real(&server).await;
     let arguments = json!({"file": "note.txt", "instruction": "Make mine ours"});
     let edited = desk

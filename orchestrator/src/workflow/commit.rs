@@ -33,6 +33,14 @@ impl Plan {
     fn write(&mut self, statement: Statement) {
         self.statements.push(statement);
     }
+
+    fn poll(&mut self, path: TaskPath, attempt: u32, call: Arc<Invocation>) {
+        self.after.push(After::Poll {
+            path,
+            attempt,
+            call,
+        });
+    }
 }
 
 /// What is done after a commit.
@@ -92,11 +100,7 @@ impl Workflows {
                 attempt,
                 call,
                 ..
-            } => plan.after.push(After::Poll {
-                path,
-                attempt,
-                call,
-            }),
+            } => plan.poll(path, attempt, call),
             Command::CancelInvoke { path, attempt, .. } => {
                 plan.after.push(After::Cancel { path, attempt });
             }
