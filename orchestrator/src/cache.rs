@@ -5,16 +5,16 @@
 //! holds everything an answer may depend on, the tenant first. Bounded by bytes; what is here may
 //! vanish at any time. With Redis, answers stand there for all hubs, and here only while it is away.
 
-mod shared;
+mod elsewhere;
 
-use self::shared::{Look, SharedAnswers};
+use self::elsewhere::{Look, SharedAnswers};
 use crate::auth::Principal;
 use crate::redis::Redis;
 use crate::router::Route;
-use ::shared::tool::Output;
 use moka::future::Cache;
 use moka::ops::compute::Op;
 use parking_lot::RwLock;
+use shared::tool::Output;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;

@@ -195,9 +195,11 @@ impl Link {
             () = tokio::time::sleep(patience) => Ended::TimedOut,
             () = stop => Ended::Stopped,
         };
-        let process = said.take_process();
-        if matches!(ended, Ended::TimedOut | Ended::Stopped) {
-            self.end(process, &mut said, &mut reader).await;
+        match ended {
+            Ended::TimedOut | Ended::Stopped => self.end(&mut said, &mut reader).await,
+            Ended::Exited(_) | Ended::Signalled(_) => {
+                said.take_process();
+            }
         }
         Ok(Finished {
             ended,
@@ -227,7 +229,9 @@ impl Link {
     }
 
     /// Ends a command and its process group, first politely.
-    async fn end(&self, process: Option<u32>, said: &mut Said, channel: &mut ChannelReadHalf) {
+    async fn end(&self, said: &mut Said, channel: &mut ChannelReadHalf) {
+        // It may run already although its number is still on the way.
+        let process = timeout(GRACE, said.process(channel)).await.ok().flatten();
         for signal in ["TERM", "KILL"] {
             let Some(process) = process else { break };
             // What it still writes is read meanwhile: a full channel would hold the others up.
@@ -282,22 +286,37 @@ impl Said {
     async fn read(&mut self, channel: &mut ChannelReadHalf) -> Result<Ended, LinkError> {
         let mut ended = None;
         while let Some(message) = channel.wait().await {
-            match message {
-                ChannelMsg::Data { data } => keep(&mut self.stdout, &data, self.limit),
-                ChannelMsg::ExtendedData { data, ext: 1 } => {
-                    keep(&mut self.stderr, &data, self.limit);
-                }
-                ChannelMsg::ExitStatus { exit_status } => {
-                    ended = Some(Ended::Exited(i32::try_from(exit_status).unwrap_or(255)));
-                }
-                ChannelMsg::ExitSignal { signal_name, .. } => {
-                    ended = Some(Ended::Signalled(number(&signal_name)));
-                }
-                ChannelMsg::Failure => return Err(LinkError::Refused),
-                _ => {}
-            }
+            ended = self.hear(&message)?.or(ended);
         }
         ended.ok_or(LinkError::Cut)
+    }
+
+    /// The number the shell told; reads until it did. `None` when the channel is closed before.
+    async fn process(&mut self, channel: &mut ChannelReadHalf) -> Option<u32> {
+        loop {
+            if let Some(process) = self.take_process() {
+                return Some(process);
+            }
+            self.hear(&channel.wait().await?).ok()?;
+        }
+    }
+
+    /// Takes one message in; how the command ended, if it says so.
+    fn hear(&mut self, message: &ChannelMsg) -> Result<Option<Ended>, LinkError> {
+        match message {
+            ChannelMsg::Data { data } => keep(&mut self.stdout, data, self.limit),
+            ChannelMsg::ExtendedData { data, ext: 1 } => keep(&mut self.stderr, data, self.limit),
+            ChannelMsg::ExitStatus { exit_status } => {
+                let code = i32::try_from(*exit_status).unwrap_or(255);
+                return Ok(Some(Ended::Exited(code)));
+            }
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                return Ok(Some(Ended::Signalled(number(signal_name))));
+            }
+            ChannelMsg::Failure => return Err(LinkError::Refused),
+            _ => {}
+        }
+        Ok(None)
     }
 
     /// The number the shell told, taken out of the output; `None` when it did not come that far.

@@ -45,7 +45,7 @@ fn the_store_is_a_file_among_the_data_unless_another_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().to_str().unwrap();
     let url = |more: &[(&str, &str)]| {
-        let mut all = vec![("WAYGATE_BASE_DIR", base)];
+        let mut all = vec![("WAYGATE_BASE_DIR", base), ("WAYGATE_ENV", "development")];
         all.extend(more);
         read_with(&all).unwrap().database_url().unwrap()
     };

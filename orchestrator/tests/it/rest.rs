@@ -113,7 +113,11 @@ async fn the_document_describes_every_route_and_is_guarded() {
         ip_per_minute: 10_000,
         ..LimitsConfig::default()
     };
-    let hub = TestHub::with(HttpSettings::default(), limits).await;
+    let settings = HttpSettings {
+        public_url: "http://localhost:8000".into(),
+        ..HttpSettings::default()
+    };
+    let hub = TestHub::with(settings, limits).await;
     assert_eq!(hub.get("/openapi.json", "").await.status, 401);
     assert_eq!(hub.get("/openapi.json", &hub.user).await.status, 403);
     let document = hub.get("/openapi.json", &hub.admin).await.json();
