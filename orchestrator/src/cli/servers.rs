@@ -25,9 +25,9 @@ pub(super) enum ServersCommand {
 pub(super) struct ServerArgs {
     /// First word of its tools' ids: lower-case letters, digits and underscores.
     name: String,
-    /// Its address; without one the program behind `--` is run.
+    /// Its address; without one the program behind `--` is run. (`--url` is the hub's.)
     #[arg(long)]
-    url: Option<String>,
+    address: Option<String>,
     /// http, https or sse; the scheme of the address when left out.
     #[arg(long)]
     protocol: Option<String>,
@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Context, command: ServersCommand) -> Result<Ex
 
 fn body(args: &ServerArgs) -> Result<Value, Failure> {
     let scheme = |url: &String| url.split(':').next().unwrap_or_default().to_owned();
-    let protocol = match (&args.protocol, &args.url) {
+    let protocol = match (&args.protocol, &args.address) {
         (Some(protocol), _) => protocol.clone(),
         (None, Some(url)) => scheme(url),
         (None, None) => "stdio".to_owned(),
@@ -85,7 +85,7 @@ fn body(args: &ServerArgs) -> Result<Value, Failure> {
     Ok(json!({
         "name": args.name,
         "protocol": protocol,
-        "url": args.url,
+        "url": args.address,
         "command": command,
         "args": arguments,
         "environment": args.environment,
