@@ -3,7 +3,7 @@
 use super::{FilesError, MAX_BYTES, Roots, TYPES, length};
 use std::path::Path;
 
-/// The limits of a [`Files`].
+/// The limits of a [`Files`](super::Files).
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// Where files may be read.
